@@ -1,7 +1,7 @@
 """The venue file: areas, rooms, doors, lanes, kiosks, devices and cameras of one venue.
 
-One TOML file describes a venue completely (`config/example/venue.toml`); a real venue needs another file and no
-code. `{home}` in an endpoint is replaced by the state folder. Sources: requirements V1, C2-C5, M1, M2.
+One TOML file describes a venue completely (`config/example/venue.toml`); a real venue needs another file
+and no code. `{home}` in an endpoint is replaced by the state folder. Sources: requirements V1, C2-C5, M1, M2.
 """
 
 import tomllib
