@@ -1,0 +1,71 @@
+"""Messages to the edges, written in the transaction that decides them and sent by `edge_link.link` afterwards.
+
+What is stored is the payload before sealing: the signing key stays with the link.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Text, update
+from sqlmodel import Field, Session, select
+
+from contract.canonical import canonical
+from venue.db.base import Table
+from venue.db.engine import now
+
+
+class OutboxMessage(Table, table=True):
+    """One message; `sealed_as` is the class of the signed envelope, or empty for plain JSON."""
+
+    __tablename__ = "outbox_message"
+    number: int | None = Field(default=None, primary_key=True)
+    topic: str
+    sealed_as: str
+    payload: str = Field(sa_type=Text)
+    retain: bool
+    key: str | None = Field(default=None, index=True)
+    created_at: datetime
+    expires_at: datetime | None = None
+    sent_at: datetime | None = Field(default=None, index=True)
+    attempts: int = 0
+
+
+def put(
+    db: Session,
+    topic: str,
+    payload: dict[str, Any],
+    *,
+    sealed_as: str = "",
+    retain: bool = False,
+    key: str | None = None,
+    expires_at: datetime | None = None,
+) -> None:
+    """Queue one message; a message with a `key` replaces unsent ones of the same topic and key."""
+    if key is not None:
+        _withdraw(db, topic, key)
+    text = canonical(payload).decode()
+    db.add(
+        OutboxMessage(
+            topic=topic, sealed_as=sealed_as, payload=text, retain=retain, key=key,
+            created_at=now(db), expires_at=expires_at,
+        )
+    )  # fmt: skip
+
+
+def _withdraw(db: Session, topic: str, key: str) -> None:
+    old = select(OutboxMessage).where(
+        OutboxMessage.topic == topic, OutboxMessage.key == key, OutboxMessage.sent_at == None  # noqa: E711
+    )
+    for message in db.exec(old):
+        db.delete(message)
+
+
+def unsent(db: Session, limit: int = 50) -> list[OutboxMessage]:
+    """The oldest messages not yet handed to the broker."""
+    query = select(OutboxMessage).where(OutboxMessage.sent_at == None).order_by(OutboxMessage.number).limit(limit)  # type: ignore[arg-type]  # noqa: E501, E711
+    return list(db.exec(query))
+
+
+def mark_sent(db: Session, number: int) -> None:
+    """The broker acknowledged it. (No receipt: documents and commands are answered by facts.)"""
+    db.exec(update(OutboxMessage).where(OutboxMessage.number == number).values(sent_at=now(db)))  # type: ignore[arg-type]
