@@ -29,7 +29,9 @@ class DatabaseUnfit(Exception):
 def make_engine(path: Path) -> Engine:
     """An engine on the SQLite file `path` (its folder is made). Parameters are hidden from errors: personal data."""
     if sqlite.sqlite_version_info < _OLDEST_SQLITE:
-        raise DatabaseUnfit(f"SQLite {sqlite.sqlite_version} is older than 3.51.3; install the pinned pysqlite3")
+        raise DatabaseUnfit(
+            f"SQLite {sqlite.sqlite_version} is older than 3.51.3; install the pinned pysqlite3"
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(f"sqlite+pysqlite:///{path}", module=sqlite, hide_parameters=True)
     event.listen(engine, "connect", _on_connect)

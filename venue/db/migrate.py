@@ -29,6 +29,7 @@ def migrate(engine: Engine, to: str = "head") -> None:
 
 def draft(engine: Engine, message: str, revision: str) -> None:
     """Write a new revision file from what differs between the tables and this database (a developer's command)."""
+    migrate(engine)
     config = _config()
     with engine.connect() as connection:
         config.attributes["connection"] = connection

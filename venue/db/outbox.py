@@ -54,7 +54,9 @@ def put(
 
 def _withdraw(db: Session, topic: str, key: str) -> None:
     old = select(OutboxMessage).where(
-        OutboxMessage.topic == topic, OutboxMessage.key == key, OutboxMessage.sent_at == None  # noqa: E711
+        OutboxMessage.topic == topic,
+        OutboxMessage.key == key,
+        OutboxMessage.sent_at == None,  # noqa: E711
     )
     for message in db.exec(old):
         db.delete(message)
@@ -62,7 +64,9 @@ def _withdraw(db: Session, topic: str, key: str) -> None:
 
 def unsent(db: Session, limit: int = 50) -> list[OutboxMessage]:
     """The oldest messages not yet handed to the broker."""
-    query = select(OutboxMessage).where(OutboxMessage.sent_at == None).order_by(OutboxMessage.number).limit(limit)  # type: ignore[arg-type]  # noqa: E501, E711
+    query = (
+        select(OutboxMessage).where(OutboxMessage.sent_at == None).order_by(OutboxMessage.number).limit(limit)
+    )  # type: ignore[arg-type]
     return list(db.exec(query))
 
 

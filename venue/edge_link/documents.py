@@ -11,7 +11,13 @@ from venue.edge_link.tables import SignedDocument
 
 
 def publish(
-    db: Session, venue: str, kind: str, id: str, body: dict[str, Any], *, to: str | None = None  # noqa: A002
+    db: Session,
+    venue: str,
+    kind: str,
+    id: str,
+    body: dict[str, Any],
+    *,
+    to: str | None = None,
 ) -> int:
     """Give the edge of `venue` (or the party `to`) the newest version of a document; returns its serial.
 

@@ -91,8 +91,8 @@ class Party(Table, table=True):
     certificate: str = Field(sa_type=Text)
     certificate_serial: str
     fingerprint: str
-    signing_key_id: str
-    signing_key: str
+    signing_key: dict[str, Any] = Field(sa_type=JSON)
+    """`contract.keys.PublicKey.as_dict`."""
     seal_key: str
     enrolled_at: datetime
     revoked_at: datetime | None = None
@@ -121,8 +121,7 @@ class Enrolment(Table, table=True):
     name: str
     fingerprint: str
     csr: str = Field(sa_type=Text)
-    signing_key_id: str
-    signing_key: str
+    signing_key: dict[str, Any] = Field(sa_type=JSON)
     seal_key: str
     state: str
     asked_at: datetime

@@ -2,22 +2,20 @@
 
 ROLES: dict[str, frozenset[str]] = {
     "venue_staff": frozenset(
-        "sites.read bookings.read bookings.write sessions.read sessions.write devices.read feed.read "
-        "duties.read".split()
+        ["sites.read", "bookings.read", "bookings.write", "sessions.read", "sessions.write", "devices.read", "feed.read", "duties.read"]
     ),
     "supervisor": frozenset(
-        "sites.read sessions.read people.read devices.read feed.read wall.watch orders.give "
-        "duties.read packages.read".split()
+        ["sites.read", "sessions.read", "people.read", "devices.read", "feed.read", "wall.watch", "orders.give", "duties.read", "packages.read"]
     ),
-    "archivist": frozenset("sites.read sessions.read packages.read packages.write feed.read".split()),
-    "pool_keeper": frozenset("experts.read experts.write".split()),
-    "draw_operator": frozenset("sites.read sessions.read draw.run draw.read".split()),
-    "pool_overseer": frozenset("sessions.read draw.read experts.oversee".split()),
+    "archivist": frozenset(["sites.read", "sessions.read", "packages.read", "packages.write", "feed.read"]),
+    "pool_keeper": frozenset(["experts.read", "experts.write"]),
+    "draw_operator": frozenset(["sites.read", "sessions.read", "draw.run", "draw.read"]),
+    "pool_overseer": frozenset(["sessions.read", "draw.read", "experts.oversee"]),
     "system_admin": frozenset(
-        "sites.read devices.read duties.read edges.read edges.enrol users.read".split()
+        ["sites.read", "devices.read", "duties.read", "edges.read", "edges.enrol", "users.read"]
     ),
-    "security_admin": frozenset("users.read users.write edges.read edges.approve edges.revoke".split()),
-    "audit_admin": frozenset("audit.read users.read edges.read".split()),
+    "security_admin": frozenset(["users.read", "users.write", "edges.read", "edges.approve", "edges.revoke"]),
+    "audit_admin": frozenset(["audit.read", "users.read", "edges.read"]),
 }
 
 EXCLUSIONS: tuple[tuple[str, ...], ...] = (
