@@ -1,0 +1,134 @@
+"""Afterwards: everyone leaves with their own things, the session closes, the package is filed and judged."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+
+from devices.sim import clip
+from scripts.stage.story.clients import wait_for
+from scripts.stage.story.context import Scene
+
+
+def leave(scene: Scene) -> None:
+    """All leave; each locker opens for its own depositor and for nobody else."""
+    with scene.report.judge("leave") as j:
+        for person in scene.drawn:
+            if not scene.walker.exit_by(f"door-{scene.room}") or not scene.walker.exit_by("door-main"):
+                raise TimeoutError("an exit stayed shut")
+            number = scene.walker.fetch_things(person)
+            j.require(number == scene.lockers[person.id_number], f"locker {number} opened for its owner")
+        opened = [(e["bank"], e["locker"]) for e in scene.wire.events("locker_opened")]
+        j.require(len(opened) == 2 * len(scene.drawn), f"{len(opened)} locker openings, two for each of five")
+
+
+def close_and_file(scene: Scene) -> None:
+    """The session closes, evidence travels, the centre composes the package, the verifier says good."""
+    with scene.report.judge("file") as j:
+        scene.accounts["staff"].post(f"/sessions/{scene.session}/actions/close")
+        shown: dict[str, Any] = {}
+
+        def filed() -> bool:
+            shown.update(scene.accounts["staff"].get(f"/sessions/{scene.session}"))
+            return shown["state"] == "filed"
+
+        j.require(wait_for(filed, 60.0, every=0.5), f"session is {shown.get('state')}")
+        package = scene.accounts["archivist"].get(f"/sessions/{scene.session}/package")
+        scene.report.package, scene.report.trust = Path(package["path"]), Path(package["trust"])
+        reckoning = json.loads((scene.report.package / "data/completeness.json").read_text())
+        j.require(reckoning["edge"] == reckoning["centre"], "edge's and centre's reckoning agree")
+        code, findings = verify(scene.report.package, scene.report.trust)
+        j.require(code == 0, f"venue-verify says good ({findings[:3]})" if findings else "venue-verify says good")
+
+
+def verify(package: Path, trust: Path) -> tuple[int, list[dict[str, Any]]]:
+    """Run the offline verifier as a stranger would. Exit code and findings."""
+    command = [str(Path(sys.executable).parent / "venue-verify"), str(package), "--trust", str(trust), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    try:
+        findings: list[dict[str, Any]] = json.loads(done.stdout)["findings"]
+    except (ValueError, KeyError) as error:
+        raise RuntimeError(f"venue-verify exited {done.returncode}: {done.stderr[-400:]}") from error
+    return done.returncode, findings
+
+
+def counters(path: Path) -> list[int]:
+    """The frame counters of a recording, decoded from its pixels."""
+    found = []
+    with av.open(str(path)) as container:
+        container.streams.video[0].thread_type = "NONE"
+        for frame in container.decode(video=0):
+            luma = np.frombuffer(frame.planes[0], np.uint8).reshape(-1, frame.planes[0].line_size)
+            row = luma[clip.COUNTER_Y + clip.COUNTER_CELL // 2]
+            bits = row[clip.COUNTER_X + clip.COUNTER_CELL // 2 :: clip.COUNTER_CELL][: clip.COUNTER_BITS]
+            found.append(int(sum(1 << n for n, level in enumerate(bits) if level > 128)))
+    return found
+
+
+def skips(values: list[int]) -> int:
+    """How many frames are missing or out of order in a run of counters."""
+    return sum((b - a) % clip.LOOP_FRAMES != 1 for a, b in zip(values, values[1:], strict=False))
+
+
+def sound_seconds(path: Path) -> float:
+    """Seconds of sound in a recording."""
+    with av.open(str(path)) as container:
+        stream = container.streams.audio[0]
+        return sum(float(f.samples) / f.sample_rate for f in container.decode(stream))
+
+
+def record(scene: Scene) -> None:
+    """Every camera of the session's rooms, and the public cameras at the edge: no frame missing but declared."""
+    with scene.report.judge("record") as j:
+        assert scene.report.package is not None
+        totals = {"recorded": 0.0, "undeclared": 0.0, "declared": 0.0}
+        cameras = sorted((scene.report.package / "data/recordings/V01").iterdir())
+        j.require(len(cameras) == 4, f"{len(cameras)} session cameras in the package")
+        statement = json.loads((scene.report.package / "data/completeness.json").read_text())["centre"]["cameras"]
+        window = scene.stage.session_window(scene.session)
+        for folder in cameras:
+            judge_camera(j, folder.name, sorted(folder.iterdir()), window, statement[folder.name], totals)
+        for camera in ("cam-lobby", "cam-corridor"):
+            files = sorted((scene.stage.home / "recordings" / camera).rglob("*.mo*")) + sorted(
+                (scene.stage.home / "recordings" / camera).rglob("*.mp4")
+            )
+            judge_camera(j, camera, files[:-1], None, None, totals)
+        for name, value in totals.items():
+            figure = "recorded_s" if name == "recorded" else f"gap_{name}_s"
+            goal = ("0", value == 0) if name == "undeclared" else (None, None)
+            scene.report.figure(figure, value, "s", *goal)
+
+
+def judge_camera(
+    j: Any,
+    camera: str,
+    files: list[Path],
+    window: tuple[int, int] | None,
+    stated: dict[str, Any] | None,
+    totals: dict[str, float],
+) -> None:
+    """One camera's files: counters run on across file borders, sound lasts as long as the picture."""
+    values = [v for path in files for v in counters(path)]
+    pictures, sound = len(values) / clip.FPS, sum(sound_seconds(path) for path in files)
+    declared = sum((g["end_us"] - g["start_us"]) / 1e6 for g in (stated or {}).get("gaps_declared", []))
+    totals["recorded"] += pictures
+    totals["declared"] += declared
+    missing = skips(values)
+    if window is not None:
+        short = (window[1] - window[0]) / 1e6 - pictures - declared
+        totals["undeclared"] += max(0.0, short) if short > 1.0 else 0.0
+        j.require(short <= 1.0, f"{camera}: {pictures:.1f} s of a session of {(window[1] - window[0]) / 1e6:.1f} s")
+    totals["undeclared"] += 0.0 if declared else missing / clip.FPS
+    j.require(missing == 0 or declared > 0, f"{camera}: {len(values)} frames in {len(files)} files, {missing} skips")
+    j.require(abs(pictures - sound) < 1.0, f"{camera}: sound {sound:.1f} s with picture {pictures:.1f} s")
+
+
+def wire_figures(scene: Scene) -> None:
+    """Events sent by the edge and received by the centre."""
+    scene.report.figure("events_sent", scene.stage.edge_head(), "facts")
+    received = scene.stage.ledger_head()
+    scene.report.figure("events_received", received, "facts", "= events_sent", scene.stage.ledger_is_prefix())
