@@ -1,0 +1,102 @@
+"""What an edge is told by its operator: `config/defaults/edge.toml` is the whole list, with the defaults."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from contract.plan import VenuePlan, load_plan
+from edge_agent.config_file import ConfigError, home_of
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CentreSettings(_Part):
+    """Where the centre is. The certificates are those of enrolment."""
+
+    url: str = "https://127.0.0.1:8443"
+    mqtt_host: str = "127.0.0.1"
+    mqtt_port: int = Field(default=8883, gt=0, lt=65536)
+    keepalive_seconds: int = Field(default=15, ge=5)
+
+
+class ListenSettings(_Part):
+    """An address of ours; loopback unless told otherwise."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(ge=0, lt=65536)
+
+
+class RecorderSettings(_Part):
+    """The recorder process. An empty command: somebody else starts it (systemd)."""
+
+    command: tuple[str, ...] = ("venue-recorder", "run", "--home", "{home}")
+    stop_seconds: float = Field(default=30, gt=0)
+    """How long closing a session waits for the recorder's last segments."""
+    live_addresses: tuple[str, ...] = ("127.0.0.1",)
+
+
+class FaceSettings(_Part):
+    """Faces are optional; without models the face step says unavailable (keeps I-19)."""
+
+    enabled: bool = True
+    models: Path | None = None
+
+
+class CheckpointSettings(_Part):
+    """How often the head is signed."""
+
+    every_seconds: float = Field(default=60, gt=0)
+
+
+class EdgeSettings(BaseSettings):
+    """One edge. `home` is the state folder (default $VENUE_HOME, else `var`)."""
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True)
+
+    home: Path | None = None
+    environment: Literal["demo", "production"] = "demo"
+    plan: Path
+    messages: Path = Path("config/messages")
+    pages: Path = Path("kiosk_ui/dist")
+    message_language: Literal["zh", "en"] = "zh"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    centre: CentreSettings = CentreSettings()
+    kiosk: ListenSettings = ListenSettings(port=8100)
+    witness: ListenSettings = ListenSettings(port=8143)
+    recorder: RecorderSettings = RecorderSettings()
+    faces: FaceSettings = FaceSettings()
+    checkpoints: CheckpointSettings = CheckpointSettings()
+    passage: dict[str, Any] = Field(default_factory=dict)
+    """Limits of the passage, by the names of `access_control` settings."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *_: Any,
+        **__: Any,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:  # fmt: skip
+        """The file alone: an environment variable must not silently change what opens a door."""
+        return (init_settings,)
+
+    @property
+    def state(self) -> Path:
+        """The state folder."""
+        return home_of(self.home)
+
+    @property
+    def folder(self) -> Path:
+        """The edge's own part of the state folder."""
+        return self.state / "edge"
+
+
+def load_venue(settings: EdgeSettings) -> VenuePlan:
+    """The venue file, refused when it is simulated and this is production (keeps I-19). Raises PlanError, ConfigError."""
+    plan = load_plan(settings.plan)
+    if settings.environment == "production" and plan.venue.simulated:
+        raise ConfigError(
+            f"{settings.plan}: venue.simulated: production refuses simulated devices; write false"
+        )
+    return plan
