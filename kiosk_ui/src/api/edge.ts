@@ -1,0 +1,94 @@
+/** Client of the edge's kiosk API (interfaces.md §7). */
+import { refusal, Unreachable } from "./errors";
+import { readEvents } from "./stream";
+
+export type ScreenName =
+  | "idle" | "too_early" | "not_expected" | "face" | "pin" | "unsure" | "promise" | "store" | "jammed"
+  | "gate" | "alarm" | "go" | "leave" | "busy" | "refused" | "help" | "offline" | "muster";
+
+export interface Screen {
+  screen: ScreenName;
+  params: Record<string, unknown>;
+  step: number;
+  offline: boolean;
+  expires_in: number | null;
+  help_since: string | null;
+  lang: "zh" | "en";
+}
+
+export type KioskAction =
+  | "continue" | "cancel" | "use_code" | "use_face" | "pin" | "sign" | "nothing_to_store" | "stored"
+  | "help" | "collect" | "language";
+
+interface Bilingual {
+  zh: string;
+  en: string;
+}
+
+/** What does not change at a kiosk: its name, where it stands, the drawn plan of the way. */
+export interface Place {
+  venue: Bilingual;
+  kiosk: { id: string; name: Bilingual; position: [number, number] };
+  rooms: { id: string; name: Bilingual; way: Bilingual; position: [number, number] }[];
+  banks: { id: string; ways: number }[];
+  muster_point: Bilingual;
+  simulated: boolean;
+}
+
+const TOKEN = "jz-kiosk-token";
+
+/** Moves the token from the address's fragment to this tab's storage, so that it is neither seen nor bookmarked. */
+export function takeToken(): string {
+  const found = /^#(?:token=)?(.+)$/.exec(location.hash)?.[1];
+  if (found) {
+    sessionStorage.setItem(TOKEN, decodeURIComponent(found));
+    history.replaceState(null, "", location.pathname + location.search);
+  }
+  return sessionStorage.getItem(TOKEN) ?? "";
+}
+
+export class KioskClient {
+  constructor(readonly kiosk: string, private readonly token: string) {}
+
+  private url(rest: string): string {
+    return `/kiosk/api/${encodeURIComponent(this.kiosk)}/${rest}`;
+  }
+
+  private async ask(rest: string, init: RequestInit = {}): Promise<Response> {
+    const headers = new Headers(init.headers);
+    headers.set("X-Kiosk-Token", this.token);
+    let answer: Response;
+    try {
+      answer = await fetch(this.url(rest), { ...init, headers, cache: "no-store" });
+    } catch {
+      throw new Unreachable();
+    }
+    if (!answer.ok) throw refusal(answer.status, await answer.json().catch(() => null));
+    return answer;
+  }
+
+  async screen(): Promise<Screen> {
+    return (await this.ask("screen")).json() as Promise<Screen>;
+  }
+
+  async place(): Promise<Place> {
+    return (await this.ask("place")).json() as Promise<Place>;
+  }
+
+  async act(action: KioskAction, value: string | null = null): Promise<void> {
+    const body = JSON.stringify({ action, value });
+    await this.ask("actions", { method: "POST", headers: { "Content-Type": "application/json" }, body });
+  }
+
+  async sendFrames(frames: Blob[]): Promise<void> {
+    const form = new FormData();
+    frames.forEach((frame, n) => form.append("frames", frame, `${n}.jpg`));
+    await this.ask("frames", { method: "POST", body: form });
+  }
+
+  /** One connection; ends or throws when the edge goes away. */
+  watch(onScreen: (screen: Screen) => void, stop: AbortSignal): Promise<void> {
+    const show = (data: string) => onScreen(JSON.parse(data) as Screen);
+    return readEvents(this.url("screens"), { "X-Kiosk-Token": this.token }, show, stop);
+  }
+}
