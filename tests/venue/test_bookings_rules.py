@@ -64,14 +64,18 @@ def test_free_slots_are_exactly_what_is_accepted(  # keeps I-13
     listed = {slot.start for slot in free_slots(wish, ROOM, taken(spans), around, span, pace)}
     busy = set().union(*(minutes(one) for one in spans)) if spans else set()
     expected = {
-        at(first) for first in range(0, 241 - length, step)
+        at(first)
+        for first in range(0, 241 - length, step)
         if not minutes(Interval(at(first), at(first) + span).grown(around)) & busy
     }
     assert listed == expected
 
 
 def test_other_rooms_do_not_matter() -> None:
-    assert refusals(Wish("E1", "evaluation", interval(0, 9)), ROOM, taken([interval(0, 9)], "E2"), Buffers()) == ()
+    assert (
+        refusals(Wish("E1", "evaluation", interval(0, 9)), ROOM, taken([interval(0, 9)], "E2"), Buffers())
+        == ()
+    )
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,9 @@ pools = st.lists(st.frozensets(st.sampled_from(CODES), min_size=1), min_size=1, 
     lambda all_codes: [Candidate(f"p{n:02}", codes) for n, codes in enumerate(all_codes)]
 )
 seat_lists = st.lists(
-    st.builds(Seat, st.sampled_from(["A04", "A0401", "A08", "B01", "A"]), st.integers(1, 3)), min_size=1, max_size=3
+    st.builds(Seat, st.sampled_from(["A04", "A0401", "A08", "B01", "A"]), st.integers(1, 3)),
+    min_size=1,
+    max_size=3,
 )
 shares_of = st.binary(min_size=32, max_size=32)
 
@@ -104,9 +106,10 @@ def test_every_change_is_found_and_named(change, key: str) -> None:  # type: ign
 def test_a_commitment_binds_draw_and_holder() -> None:
     made = {rules.commitment(d, h, b"s" * 32) for d in ("d1", "d2") for h in rules.HOLDERS}
     assert len(made) == 6
-    assert rules.commitment("d1", "centre", b"s" * 32) == hashlib.sha256(
-        b"jianzheng-draw-share-v1\nd1centre" + b"s" * 32
-    ).hexdigest()
+    assert (
+        rules.commitment("d1", "centre", b"s" * 32)
+        == hashlib.sha256(b"jianzheng-draw-share-v1\nd1centre" + b"s" * 32).hexdigest()
+    )
 
 
 def test_a_share_of_the_wrong_size_is_refused() -> None:

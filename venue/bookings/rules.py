@@ -91,7 +91,9 @@ FITTING_KINDS: Mapping[str, frozenset[str]] = MappingProxyType(
 )
 
 
-def refusals(wish: Wish, room: RoomFacts | None, taken: Iterable[Taken], buffers: Buffers) -> tuple[Refusal, ...]:
+def refusals(
+    wish: Wish, room: RoomFacts | None, taken: Iterable[Taken], buffers: Buffers
+) -> tuple[Refusal, ...]:
     """Every reason against the wish, none when it fits; the one judge for checking, listing and accepting (I-13)."""
     if room is None or room.room != wish.room:
         return (Refusal("booking.unknown_room", {"room": wish.room}),)
@@ -114,10 +116,12 @@ def _unfit(wish: Wish, room: RoomFacts) -> Iterator[Refusal]:
 
 def _clash(wish: Wish, taken: Iterable[Taken], buffers: Buffers) -> Iterator[Refusal]:
     blocked = wish.window.grown(buffers)
-    clashes = tuple(sorted(
-        (other for other in taken if other.room == wish.room and other.blocked.overlaps(blocked)),
-        key=lambda other: (other.blocked, other.booking),
-    ))
+    clashes = tuple(
+        sorted(
+            (other for other in taken if other.room == wish.room and other.blocked.overlaps(blocked)),
+            key=lambda other: (other.blocked, other.booking),
+        )
+    )
     if clashes:
         yield Refusal("booking.clash", {"room": wish.room}, clashes)
 

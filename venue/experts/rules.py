@@ -68,7 +68,9 @@ def pool_commitment(draw: str, pool: Iterable[Candidate], seats: Sequence[Seat])
 
 def seed(shares: Mapping[str, bytes], committed_pool: str) -> bytes:
     """SHA-256 of all shares in holder order and the pool commitment."""
-    return hashlib.sha256(b"".join(shares[holder] for holder in HOLDERS) + bytes.fromhex(committed_pool)).digest()
+    return hashlib.sha256(
+        b"".join(shares[holder] for holder in HOLDERS) + bytes.fromhex(committed_pool)
+    ).digest()
 
 
 def check_shares(draw: str, shares: Mapping[str, bytes], commitments: Mapping[str, str]) -> None:

@@ -107,5 +107,7 @@ def allowed(at: Standing) -> frozenset[Event]:
     """Every event that leads on from here (for the page's next sensible action)."""
     found = {event for state, event in TRANSITIONS if state is at.state}
     if at.state is State.SUSPENDED and at.back is not None:
-        found |= {Event.ENTRY_RESUMED} | (allowed(Standing(at.back)) & {Event.CHECKIN_OPENED, Event.SESSION_OPENED})
+        found |= {Event.ENTRY_RESUMED} | (
+            allowed(Standing(at.back)) & {Event.CHECKIN_OPENED, Event.SESSION_OPENED}
+        )
     return frozenset(found)
