@@ -258,11 +258,11 @@ class Stage:
 
     def journal(self) -> list[bytes]:
         """The edge's records, oldest first."""
-        return [bytes(r[0]) for r in self._rows(self.home / "edge" / "journal.db", "SELECT record FROM facts ORDER BY seq")]
+        return [bytes(r[0]) for r in self._rows(self.home / "edge" / "journal.db", "SELECT data FROM fact ORDER BY seq")]
 
     def ledger_records(self) -> list[bytes]:
         """The centre's records of the venue's edge, oldest first."""
-        query = "SELECT raw FROM ledger_facts WHERE venue = 'V01' ORDER BY seq"
+        query = "SELECT raw FROM ledger_fact WHERE edge = 'V01.edge' ORDER BY seq"
         return [bytes(r[0]) for r in self._rows(self.home / "centre" / "centre.db", query)]
 
     def ledger(self) -> list[dict[str, Any]]:
