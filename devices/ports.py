@@ -34,7 +34,7 @@ class HealthState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """State of one device. `last_ok`: µs of the last good answer, None when there was none; `errors`: so far."""
+    """State of one device. `last_ok`: µs of the last good answer or None; `errors`: count so far."""
 
     state: HealthState
     last_ok: int | None
@@ -89,7 +89,7 @@ class CardUnreadable:
 
 @dataclass(frozen=True, slots=True)
 class LockerChanged:
-    """A locker's door was found closed or open. `initial`: found so after a (re)connect, not seen changing."""
+    """A locker was found closed or open. `initial`: found so after a (re)connect, not seen changing."""
 
     bank: str
     locker: int
@@ -103,8 +103,8 @@ class GatePassage:
     """One person walked through a detection gate.
 
     `passage_no` rises by one with each passage; `direction` is `in` or `out`; `kinds` names what was found
-    (`phone`, `earphone`, `metal`, …); `doubtful`: beams, frame and counters did not agree. A doubtful passage is
-    never `clear`.
+    (`phone`, `earphone`, `knife`, …); `doubtful`: beams, frame and counters did not agree. A doubtful
+    passage is never `clear`.
     """
 
     gate: str
@@ -174,12 +174,12 @@ MonoUs = Callable[[], int]
 
 
 class Device(Protocol):
-    """What every driver can do. `start` returns at once; a device that is not there is offline until it appears."""
+    """What every driver can do. A device that is not there is offline until it appears."""
 
     id: str
 
     def start(self, listener: Listener) -> None:
-        """Begin to poll and to tell the listener."""
+        """Begin to poll and to tell the listener; returns at once."""
 
     def stop(self) -> None:
         """End; open acts are answered `unknown` or `refused`. Waits for the driver's thread."""
@@ -225,7 +225,7 @@ class Door(Protocol):
     id: str
 
     def unlock(self, seconds: float) -> Future[Result]:
-        """Release the lock for that long, then lock again. The result is known once the coil was read back."""
+        """Release the lock for that long, then lock again. The result comes once the coil was read back."""
 
     def lock(self) -> Future[Result]:
         """Lock now. Repeating it is harmless."""
@@ -307,7 +307,7 @@ class FaceJudgement:
 
 
 class FaceMatcher(Protocol):
-    """Compares a reference picture with several frames of one camera. Blocks for tens of milliseconds a frame."""
+    """Compares a reference picture with several frames of one camera. Blocks for tens of ms a frame."""
 
     def available(self) -> str:
         """`ok`, or FACE_DISABLED, FACE_MODEL_MISSING, FACE_MODEL_HASH, FACE_MODEL_UNREADABLE."""
