@@ -30,14 +30,22 @@ def finish(name: str, began: float, figures: dict[str, dict[str, Any]], target: 
     """Print the figures, write the file; exit code 0 when every goal holds."""
     result = {
         "name": name,
-        "machine": {"system": platform.platform(), "python": platform.python_version(), "cores": os.cpu_count()},
+        "machine": {
+            "system": platform.platform(),
+            "python": platform.python_version(),
+            "cores": os.cpu_count(),
+        },
         "seed": 0,
         "seconds": round(time.monotonic() - began, 1),
         "figures": figures,
         "ok": all(f.get("holds", True) for f in figures.values()),
     }
     for key, entry in figures.items():
-        goal = f"  goal {entry['goal']}: {'holds' if entry['holds'] else 'DOES NOT HOLD'}" if "goal" in entry else ""
+        goal = (
+            f"  goal {entry['goal']}: {'holds' if entry['holds'] else 'DOES NOT HOLD'}"
+            if "goal" in entry
+            else ""
+        )
         print(f"{key:<28} {entry['value']:>10} {entry['unit']}{goal}")
     if target:
         target.write_text(json.dumps(result, indent=1), encoding="utf-8")

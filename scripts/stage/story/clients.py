@@ -64,7 +64,9 @@ class Centre:
 
     def post(self, path: str, body: Any = None) -> Any:
         """POST under /api."""
-        return _answer(self._http.post(f"/api{path}", json=body if body is not None else {}, headers=self._headers()))
+        return _answer(
+            self._http.post(f"/api{path}", json=body if body is not None else {}, headers=self._headers())
+        )
 
     def close(self) -> None:
         """Release the connections."""
@@ -76,7 +78,9 @@ class KioskPage:
 
     def __init__(self, base: str, kiosk: str, token: str) -> None:
         self.kiosk = kiosk
-        self._http = httpx.Client(base_url=f"{base}/kiosk/api/{kiosk}", headers={"X-Kiosk-Token": token}, timeout=30.0)
+        self._http = httpx.Client(
+            base_url=f"{base}/kiosk/api/{kiosk}", headers={"X-Kiosk-Token": token}, timeout=30.0
+        )
 
     def screen(self) -> dict[str, Any]:
         """The screen as the page would draw it."""

@@ -32,7 +32,10 @@ def id_number(serial: int) -> str:
 
 def sample_people(count: int) -> list[SamplePerson]:
     """`count` sample experts; person n has the face of subject n of the picture set."""
-    return [SamplePerson(f"示例专家{n:02d}", id_number(100 + n), f"1990000{n:04d}", f"s{n}") for n in range(1, count + 1)]
+    return [
+        SamplePerson(f"示例专家{n:02d}", id_number(100 + n), f"1990000{n:04d}", f"s{n}")
+        for n in range(1, count + 1)
+    ]
 
 
 def photo(pictures: Path, subject: str, number: int) -> bytes:

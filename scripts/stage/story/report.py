@@ -66,13 +66,19 @@ class Report:
             yield judgement
         except Exception as error:
             last = traceback.extract_tb(error.__traceback__)[-1]
-            judgement.failed.append(f"{type(error).__name__}: {error} ({Path(last.filename).name}:{last.lineno})")
+            judgement.failed.append(
+                f"{type(error).__name__}: {error} ({Path(last.filename).name}:{last.lineno})"
+            )
         judgement.judged = True
         judgement.seconds += time.monotonic() - began
         mark = "ok  " if judgement.ok else "FAIL"
-        self._say(f"{time.monotonic() - self._start:7.1f} s  {mark} {name}: {(judgement.failed or judgement.seen or [''])[-1]}")
+        self._say(
+            f"{time.monotonic() - self._start:7.1f} s  {mark} {name}: {(judgement.failed or judgement.seen or [''])[-1]}"
+        )
 
-    def figure(self, name: str, value: float, unit: str, goal: str | None = None, holds: bool | None = None) -> None:
+    def figure(
+        self, name: str, value: float, unit: str, goal: str | None = None, holds: bool | None = None
+    ) -> None:
         """Note a measured figure; with a goal it counts towards `ok`."""
         entry: dict[str, Any] = {"value": round(value, 3), "unit": unit}
         if goal is not None:
@@ -82,7 +88,9 @@ class Report:
     @property
     def ok(self) -> bool:
         """Every step held and every figure with a goal holds."""
-        return all(j.ok for j in self.judgements.values()) and all(f.get("holds", True) for f in self.figures.values())
+        return all(j.ok for j in self.judgements.values()) and all(
+            f.get("holds", True) for f in self.figures.values()
+        )
 
     def as_json(self, seed: int = 0) -> dict[str, Any]:
         """The report in the form the design fixes."""

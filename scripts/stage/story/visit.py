@@ -45,7 +45,11 @@ class Walker:
             raise TimeoutError(f"{reader} did not read the card within 8 s")
 
     def _was_read(self, reader: str, since_us: int) -> bool:
-        sent = sum(len(e["hex"]) // 2 for e in self.wire.lines(since_us) if e.get("wire") == reader and e["dir"] == "tx")
+        sent = sum(
+            len(e["hex"]) // 2
+            for e in self.wire.lines(since_us)
+            if e.get("wire") == reader and e["dir"] == "tx"
+        )
         return sent >= 1295
 
     def identify(self, person: SamplePerson, path: str, face: str | None = None) -> dict[str, Any]:
@@ -140,7 +144,9 @@ class Walker:
 
         def one_open() -> bool:
             opened.clear()
-            opened.update(n for n, s in self.sim.get("/lockers/bank-1").items() if not s["closed"] and n not in before)
+            opened.update(
+                n for n, s in self.sim.get("/lockers/bank-1").items() if not s["closed"] and n not in before
+            )
             return bool(opened)
 
         try:

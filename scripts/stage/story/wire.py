@@ -48,7 +48,11 @@ class WireLog:
             tail = (tail + bytes.fromhex(entry["hex"]))[-64:]
             for at in range(max(0, len(tail) - 7)):
                 frame = tail[at : at + 8]
-                if frame[1] == 5 and frame[4:6] in (b"\xff\x00", b"\x00\x00") and crc16(frame[:6]) == frame[6:]:
+                if (
+                    frame[1] == 5
+                    and frame[4:6] in (b"\xff\x00", b"\x00\x00")
+                    and crc16(frame[:6]) == frame[6:]
+                ):
                     found.append(Frame(entry["t_us"], int.from_bytes(frame[2:4]), frame[4] == 0xFF))
                     tail = tail[at + 8 :]
                     break
@@ -63,7 +67,10 @@ class WireLog:
         times = [
             e["t_us"]
             for e in self.lines()
-            if e.get("wire") == wire and e.get("dir") == "tx" and e["t_us"] < t_us and len(e["hex"]) > 2 * longer_than
+            if e.get("wire") == wire
+            and e.get("dir") == "tx"
+            and e["t_us"] < t_us
+            and len(e["hex"]) > 2 * longer_than
         ]
         return times[-1] if times else None
 

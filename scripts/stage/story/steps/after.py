@@ -42,12 +42,20 @@ def close_and_file(scene: Scene) -> None:
         reckoning = json.loads((scene.report.package / "data/completeness.json").read_text())
         j.require(reckoning["edge"] == reckoning["centre"], "edge's and centre's reckoning agree")
         code, findings = verify(scene.report.package, scene.report.trust)
-        j.require(code == 0, f"venue-verify says good ({findings[:3]})" if findings else "venue-verify says good")
+        j.require(
+            code == 0, f"venue-verify says good ({findings[:3]})" if findings else "venue-verify says good"
+        )
 
 
 def verify(package: Path, trust: Path) -> tuple[int, list[dict[str, Any]]]:
     """Run the offline verifier as a stranger would. Exit code and findings."""
-    command = [str(Path(sys.executable).parent / "venue-verify"), str(package), "--trust", str(trust), "--json"]
+    command = [
+        str(Path(sys.executable).parent / "venue-verify"),
+        str(package),
+        "--trust",
+        str(trust),
+        "--json",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     try:
         findings: list[dict[str, Any]] = json.loads(done.stdout)["findings"]
@@ -88,7 +96,9 @@ def record(scene: Scene) -> None:
         totals = {"recorded": 0.0, "undeclared": 0.0, "declared": 0.0}
         cameras = sorted((scene.report.package / "data/recordings/V01").iterdir())
         j.require(len(cameras) == 4, f"{len(cameras)} session cameras in the package")
-        statement = json.loads((scene.report.package / "data/completeness.json").read_text())["centre"]["cameras"]
+        statement = json.loads((scene.report.package / "data/completeness.json").read_text())["centre"][
+            "cameras"
+        ]
         window = scene.stage.session_window(scene.session)
         for folder in cameras:
             judge_camera(j, folder.name, sorted(folder.iterdir()), window, statement[folder.name], totals)
@@ -121,9 +131,13 @@ def judge_camera(
     if window is not None:
         short = (window[1] - window[0]) / 1e6 - pictures - declared
         totals["undeclared"] += max(0.0, short) if short > 1.0 else 0.0
-        j.require(short <= 1.0, f"{camera}: {pictures:.1f} s of a session of {(window[1] - window[0]) / 1e6:.1f} s")
+        j.require(
+            short <= 1.0, f"{camera}: {pictures:.1f} s of a session of {(window[1] - window[0]) / 1e6:.1f} s"
+        )
     totals["undeclared"] += 0.0 if declared else missing / clip.FPS
-    j.require(missing == 0 or declared > 0, f"{camera}: {len(values)} frames in {len(files)} files, {missing} skips")
+    j.require(
+        missing == 0 or declared > 0, f"{camera}: {len(values)} frames in {len(files)} files, {missing} skips"
+    )
     j.require(abs(pictures - sound) < 1.0, f"{camera}: sound {sound:.1f} s with picture {pictures:.1f} s")
 
 

@@ -74,7 +74,9 @@ def by_face(scene: Scene) -> None:
         since = mono_us()
         scene.walker.present("reader-eval-2", second)
         pushed = scene.sim.post("/doors/door-eval-2/walk", timeout=2.0)["opened"]
-        j.require(not pushed and not unlocks(scene, "door-eval-2", since), "another room's reader opens nothing")
+        j.require(
+            not pushed and not unlocks(scene, "door-eval-2", since), "another room's reader opens nothing"
+        )
         j.require(scene.walker.room_door(second, scene.room), "the own room opens")
 
 
@@ -118,9 +120,13 @@ def link_cut(scene: Scene) -> None:
             scene.sim.post(f"/links/{link}", up=True)
         caught_up = wait_for(lambda: scene.stage.ledger_head() >= scene.stage.edge_head() - 3, 30.0)
         j.require(caught_up, "the centre caught up")
-        j.require(scene.stage.ledger_is_prefix(), "the centre's ledger equals the edge's journal, byte by byte")
+        j.require(
+            scene.stage.ledger_is_prefix(), "the centre's ledger equals the edge's journal, byte by byte"
+        )
     with scene.report.judge("admit") as j:
-        opened = {d: len(scene.wire.events("door_opened", door=d)) for d in ("door-main", f"door-{scene.room}")}
+        opened = {
+            d: len(scene.wire.events("door_opened", door=d)) for d in ("door-main", f"door-{scene.room}")
+        }
         j.require(all(n >= 5 for n in opened.values()), f"five passed each door on the wire: {opened}")
         lockers = sorted(scene.lockers.values())
         j.require(len(set(lockers)) == 5, f"five different lockers: {lockers}")
@@ -141,7 +147,10 @@ def figures(scene: Scene) -> None:
 def unlock_delays(scene: Scene) -> list[float]:
     """Milliseconds: the gate's or reader's last answer → the coil write, for every entry unlock of the story."""
     delays = []
-    for door, wire, longer_than in (("door-main", "gate-1", 8), (f"door-{scene.room}", f"reader-{scene.room}", 64)):
+    for door, wire, longer_than in (
+        ("door-main", "gate-1", 8),
+        (f"door-{scene.room}", f"reader-{scene.room}", 64),
+    ):
         for t_us in unlocks(scene, door, 0):
             pressed = scene.wire.events("exit_pressed", door=door)
             if any(0 <= t_us - e["t_us"] < 4_000_000 for e in pressed):

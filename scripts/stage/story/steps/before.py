@@ -49,7 +49,10 @@ def booking(scene: Scene) -> dict[str, Any]:
         "checkin_opens_at": stamp(now + timedelta(seconds=CHECKIN_IN)),
         "starts_at": stamp(now + timedelta(seconds=CHECKIN_IN + 4)),
         "ends_at": stamp(now + timedelta(minutes=30)),
-        "rooms": [{"room": scene.room, "purpose": "evaluation"}, {"room": scene.second_room, "purpose": "clarification"}],
+        "rooms": [
+            {"room": scene.room, "purpose": "evaluation"},
+            {"room": scene.second_room, "purpose": "clarification"},
+        ],
     }
 
 
@@ -60,14 +63,18 @@ def book(scene: Scene) -> None:
         made = scene.accounts["staff"].post("/sessions", wanted)
         scene.session = made["id"]
         scene.sitting = made["sittings"][0]["id"]
-        booked = {b["room"] for b in scene.accounts["staff"].get("/bookings") if b["session"] == scene.session}
+        booked = {
+            b["room"] for b in scene.accounts["staff"].get("/bookings") if b["session"] == scene.session
+        }
         j.require(booked == {scene.room, scene.second_room}, f"booked {sorted(booked)}")
         clash = wanted | {"project_code": "DEMO-2026-0002", "rooms": wanted["rooms"][:1]}
         try:
             scene.accounts["staff"].post("/sessions", clash)
         except Refused as refused:
             key = refused.detail["detail"]["key"]
-            j.require(refused.status == 409 and key == "booking.clash", f"clash refused: {refused.status} {key}")
+            j.require(
+                refused.status == 409 and key == "booking.clash", f"clash refused: {refused.status} {key}"
+            )
             params = refused.detail["detail"]["params"]
             j.require("DEMO-2026-0001" in str(params), f"with the reason {params}")
         else:
@@ -77,7 +84,9 @@ def book(scene: Scene) -> None:
 def draw(scene: Scene) -> None:
     """Five are drawn; everything stored, held without private keys, names nobody."""
     with scene.report.judge("draw") as j:
-        scene.accounts["draw"].post(f"/sessions/{scene.session}/draw", {"seats": [{"specialty": "A01", "count": 5}]})
+        scene.accounts["draw"].post(
+            f"/sessions/{scene.session}/draw", {"seats": [{"specialty": "A01", "count": 5}]}
+        )
         told = wait_for(lambda: len(_told(scene)) == 5, 20.0)
         scene.drawn = _told(scene)
         j.require(told, f"{len(scene.drawn)} of 5 told on their own phones")
@@ -86,7 +95,9 @@ def draw(scene: Scene) -> None:
         files = list(stored_files(scene.stage.home))
         j.require(len(files) > 10, f"{len(files)} stored files searched")
         found = readable(files, scene.people)
-        j.require(not found, f"no name, number or phone readable{': found ' + ', '.join(found) if found else ''}")
+        j.require(
+            not found, f"no name, number or phone readable{': found ' + ', '.join(found) if found else ''}"
+        )
         seeds = candidate_seeds(files)
         hits = [s.hex()[:12] for s in seeds if recomputes(s, files, scene)]
         j.require(not hits, f"none of {len(seeds)} stored 32-byte values recomputes the draw{hits or ''}")
@@ -131,8 +142,12 @@ def candidate_seeds(files: list[Path]) -> set[bytes]:
     seeds: set[bytes] = set()
     for path in files:
         data = path.read_bytes()
-        seeds |= {bytes.fromhex(m.decode()) for m in re.findall(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])", data)}
-        seeds |= {base64.b64decode(m) for m in re.findall(rb"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{43}=(?!=)", data)}
+        seeds |= {
+            bytes.fromhex(m.decode()) for m in re.findall(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])", data)
+        }
+        seeds |= {
+            base64.b64decode(m) for m in re.findall(rb"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{43}=(?!=)", data)
+        }
     return seeds
 
 
@@ -140,5 +155,7 @@ def recomputes(seed: bytes, files: list[Path], scene: Scene) -> bool:
     """Whether ranking the register's ids by this seed gives the people who were drawn (ids by order of entry)."""
     ids = scene.notes.setdefault("expert_ids", [e["id"] for e in scene.accounts["keeper"].get("/experts")])
     ranked = sorted(ids, key=lambda i: hmac.new(seed, i.encode(), hashlib.sha256).digest())
-    names = scene.notes.setdefault("expert_names", {e["id"]: e.get("name") for e in scene.accounts["keeper"].get("/experts")})
+    names = scene.notes.setdefault(
+        "expert_names", {e["id"]: e.get("name") for e in scene.accounts["keeper"].get("/experts")}
+    )
     return {names[i] for i in ranked[: len(scene.drawn)]} == {p.name for p in scene.drawn}

@@ -43,7 +43,15 @@ READ_COUNTER = """([camera, x, y, cell, bits, width, height]) => {
 
 def read_counter(page: Page, camera: str) -> int | None:
     """The frame counter that the browser shows for a camera now."""
-    place = [camera, clip.COUNTER_X, clip.COUNTER_Y, clip.COUNTER_CELL, clip.COUNTER_BITS, clip.WIDTH, clip.HEIGHT]
+    place = [
+        camera,
+        clip.COUNTER_X,
+        clip.COUNTER_Y,
+        clip.COUNTER_CELL,
+        clip.COUNTER_BITS,
+        clip.WIDTH,
+        clip.HEIGHT,
+    ]
     value: int | None = page.evaluate(READ_COUNTER, place)
     return value
 
@@ -63,7 +71,9 @@ def watch(scene: Scene) -> None:
             for camera in cameras:
                 moved = frames_between(page, camera, 2.0)
                 near = expected_near(scene, page, camera)
-                j.require(10 <= moved <= 60 and near, f"{camera}: {moved} frames on in 2 s, as the camera sent them")
+                j.require(
+                    10 <= moved <= 60 and near, f"{camera}: {moved} frames on in 2 s, as the camera sent them"
+                )
             page.screenshot(path=str(scene.stage.home / "wall.png"))
         finally:
             browser.close()
@@ -110,15 +120,23 @@ def suspend(scene: Scene) -> None:
         j.require(scene.walker.exit_by(door), "while entry is held, leaving the room works")
         released = unlocks(scene, door, since)
         since = mono_us() + 1
-        j.require(not scene.walker.room_door(person, scene.room, timeout=2.0), "entry is held: the door stays shut")
-        j.require(not [t for t in unlocks(scene, door, since) if t not in released], "no unlock frame for entry")
+        j.require(
+            not scene.walker.room_door(person, scene.room, timeout=2.0), "entry is held: the door stays shut"
+        )
+        j.require(
+            not [t for t in unlocks(scene, door, since) if t not in released], "no unlock frame for entry"
+        )
         order(scene, "resume_entry")
-        j.require(scene.walker.room_door(person, scene.room), "after the order was lifted the door opens again")
+        j.require(
+            scene.walker.room_door(person, scene.room), "after the order was lifted the door opens again"
+        )
 
 
 def order(scene: Scene, kind: str) -> None:
     """Give an order and wait for its result to come back."""
-    given = scene.accounts["supervisor"].post(f"/sessions/{scene.session}/orders", {"kind": kind, "reason": "示例：程序存疑"})
+    given = scene.accounts["supervisor"].post(
+        f"/sessions/{scene.session}/orders", {"kind": kind, "reason": "示例：程序存疑"}
+    )
     state: dict[str, Any] = {}
 
     def done() -> bool:
