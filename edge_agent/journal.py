@@ -1,11 +1,12 @@
-"""The journal: every fact of this venue, append-only, contiguous, chained by hash, durable before anybody acts on it.
+"""The journal: every fact of this venue, append-only, contiguous, chained, durable before anybody acts on it.
 
-One writer connection in one process (keeps I-7). Beside the facts stand the small tables that must change in the
-same transaction as a fact: what was accepted once, serials, the recorder's reports, the centre's receipt.
+One writer connection in one process (keeps I-7). Beside the facts stand the small tables that must change in
+the same transaction as a fact: what was accepted once, serials, the recorder's reports, the centre's receipt.
 """
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,18 +27,23 @@ CREATE TABLE IF NOT EXISTS fact (
   hash TEXT NOT NULL, data BLOB NOT NULL, UNIQUE (session, session_seq)) STRICT;
 CREATE INDEX IF NOT EXISTS fact_kind ON fact (kind, seq);
 CREATE TRIGGER IF NOT EXISTS fact_contiguous BEFORE INSERT ON fact
-  WHEN NEW.seq <> (SELECT coalesce(max(seq), 0) + 1 FROM fact) BEGIN SELECT RAISE(ABORT, 'journal: not contiguous'); END;
-CREATE TRIGGER IF NOT EXISTS fact_no_update BEFORE UPDATE ON fact BEGIN SELECT RAISE(ABORT, 'journal: append-only'); END;
-CREATE TRIGGER IF NOT EXISTS fact_no_delete BEFORE DELETE ON fact BEGIN SELECT RAISE(ABORT, 'journal: append-only'); END;
+  WHEN NEW.seq <> (SELECT coalesce(max(seq), 0) + 1 FROM fact)
+  BEGIN SELECT RAISE(ABORT, 'journal: not contiguous'); END;
+CREATE TRIGGER IF NOT EXISTS fact_no_update BEFORE UPDATE ON fact
+  BEGIN SELECT RAISE(ABORT, 'journal: append-only'); END;
+CREATE TRIGGER IF NOT EXISTS fact_no_delete BEFORE DELETE ON fact
+  BEGIN SELECT RAISE(ABORT, 'journal: append-only'); END;
 CREATE TABLE IF NOT EXISTS command (
-  id TEXT PRIMARY KEY, kind TEXT NOT NULL, epoch INTEGER NOT NULL, envelope TEXT NOT NULL, seq INTEGER NOT NULL) STRICT;
+  id TEXT PRIMARY KEY, kind TEXT NOT NULL, epoch INTEGER NOT NULL, envelope TEXT NOT NULL,
+  seq INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS document (
   kind TEXT NOT NULL, about TEXT NOT NULL, serial INTEGER NOT NULL, id TEXT NOT NULL, envelope TEXT NOT NULL,
   seq INTEGER NOT NULL, PRIMARY KEY (kind, about)) STRICT;
 CREATE TABLE IF NOT EXISTS report (
   worker TEXT NOT NULL, number INTEGER NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (worker, number)) STRICT;
 CREATE TABLE IF NOT EXISTS receipt (
-  one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, head TEXT NOT NULL, envelope TEXT NOT NULL) STRICT;
+  one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, head TEXT NOT NULL,
+  envelope TEXT NOT NULL) STRICT;
 """
 
 
@@ -64,6 +70,8 @@ class Journal:
         self._tree = Tree(bytes.fromhex(row[0]) for row in db.execute("SELECT hash FROM fact ORDER BY seq"))
         self._head = self._tree.leaf(self._tree.size - 1).hex() if self._tree.size else GENESIS
         self._sessions = _session_heads(db)
+        closed = db.execute("SELECT session FROM fact WHERE kind = 'session_closed'")
+        self._closed: set[str | None] = {row[0] for row in closed}
         self.recovered_from = self._tree.size
         self.boot = uuid7(clock)
 
@@ -89,13 +97,17 @@ class Journal:
         return cls(db, venue, clock, clock_error_ms)
 
     def append(self, drafts: Iterable[FactDraft], also: Also | None = None) -> list[Record]:
-        """Store facts in one transaction, durable on return. Raises JournalFull (nothing stored) or JournalError."""
+        """Store facts in one transaction, durable on return. Raises JournalFull: nothing was stored.
+
+        After `session_closed` nothing joins that session: later drafts that name it stand outside it.
+        """
         with self._lock:
             records, heads = self._build(list(drafts))
             self._commit(records, also)
             for record in records:
                 self._tree.append_hash(bytes.fromhex(record.hash))
             self._sessions.update(heads)
+            self._closed.update(r.fact.session for r in records if r.fact.kind == "session_closed")
             self._head = records[-1].hash if records else self._head
         return records
 
@@ -177,8 +189,9 @@ class Journal:
         records: list[Record] = []
         heads: dict[str, tuple[int, str]] = {}
         seq, prev = self._tree.size, self._head
-        for draft in drafts:
+        for given in drafts:
             seq += 1
+            draft = replace(given, session=None) if given.session in self._closed else given
             key = draft.session or ""
             count, last = heads.get(key) or self._sessions.get(key, (0, GENESIS))
             place = Position(self._venue, self.boot, seq, prev, count + 1, last)

@@ -131,7 +131,7 @@ def write_private(path: Path, data: bytes) -> None:
 
 
 def replace_file(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Put new contents in place at once: a reader sees the old file or the new one, also after a power cut."""
+    """Put new contents in place at once: a reader sees the old file or the new, also after a power cut."""
     fresh = path.with_suffix(path.suffix + ".new")
     fresh.unlink(missing_ok=True)
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)

@@ -93,7 +93,7 @@ class EdgeSettings(BaseSettings):
 
 
 def load_venue(settings: EdgeSettings) -> VenuePlan:
-    """The venue file, refused when it is simulated and this is production (keeps I-19). Raises PlanError, ConfigError."""
+    """The venue file; production refuses a simulated one (keeps I-19). Raises PlanError, ConfigError."""
     plan = load_plan(settings.plan)
     if settings.environment == "production" and plan.venue.simulated:
         raise ConfigError(
