@@ -8,12 +8,14 @@ the plan's cameras are all told to record), waits until all is calm, then measur
 import shutil
 import tempfile
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from benchmarks.form import exit_with, figure, finish, options
+from contract.clock import SystemClock
 from scripts.stage.home import Stage
 from scripts.stage.story.clients import Centre
 from scripts.stage.story.steps.before import stamp
@@ -23,9 +25,7 @@ CALM_SECONDS = 20.0
 
 def book_every_room(stage: Stage) -> None:
     """One session over all bookable rooms, opening at once, so that their cameras record."""
-    from datetime import UTC, datetime, timedelta
-
-    now = datetime.now(UTC)
+    now = SystemClock().now()
     rooms = [r["id"] for r in stage.plan["rooms"] if r.get("bookable", True)]
     staff = Centre(stage.centre_url, "staff", stage.accounts["staff"]["password"])
     body = {

@@ -71,8 +71,9 @@ def story(target: Path | None, keep: bool) -> int:
         if target:
             report.write(target)
         for judgement in report.judgements.values():
+            mark = "ok  " if judgement.ok else "FAIL"
             print(
-                f"{'ok  ' if judgement.ok else 'FAIL'} {judgement.name:<11} {judgement.seconds:6.1f} s  {judgement.row()['detail'][:300]}"
+                f"{mark} {judgement.name:<11} {judgement.seconds:6.1f} s  {judgement.row()['detail'][:300]}"
             )
         for name, figure in report.figures.items():
             print(f"     {name}: {figure['value']} {figure['unit']}")

@@ -59,7 +59,7 @@ def recorder_pid(stage: Stage) -> int | None:
 
 
 def kill(stage: Stage, target: str) -> None:
-    """kill -9; the stage (or the edge, for the recorder) starts it again."""
+    """Kill -9; the stage (or the edge, for the recorder) starts it again."""
     if target == "recorder":
         import psutil
 
@@ -149,7 +149,7 @@ class Persistent:
 
 def one_seed(scene: Scene, seed: int, person: SamplePerson) -> Kill:
     """One admission with one kill in it."""
-    chance = random.Random(seed)  # noqa: S311 - a seed to repeat a run, not a secret
+    chance = random.Random(seed)
     target, after = TARGETS[seed % len(TARGETS)], chance.uniform(0.0, WINDOW)
     timer = threading.Timer(after, kill, (scene.stage, target))
     began = time.monotonic()

@@ -236,7 +236,8 @@ class Stage:
                 f"venue-{name}", "enrol", "--config", str(self.config / f"{name}.toml"),
                 "--code", code["code"], "--ca-fingerprint", code["ca"], "--json",
             ),
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, "VENUE_HOME": str(self.home)},
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env={**os.environ, "VENUE_HOME": str(self.home)},
         )  # fmt: skip
         assert enrolling.stdout is not None
         asked = json.loads(enrolling.stdout.readline() or "{}")

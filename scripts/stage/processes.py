@@ -48,7 +48,7 @@ class Child:
         return self.process is not None and self.process.poll() is None
 
     def kill(self) -> None:
-        """kill -9, and wait until it is gone; the stage starts it again when it is watched."""
+        """Kill -9, and wait until it is gone; the stage starts it again when it is watched."""
         assert self.process is not None
         self.process.kill()
         self.process.wait()

@@ -1,4 +1,4 @@
-"""The house rules that no other tool keeps: locks name no registry, no file names a machine's path, rooms are mapped."""
+"""The house rules that no other tool keeps: locks name no registry, no file a machine's path, rooms are mapped."""
 
 import ast
 import re
@@ -13,7 +13,9 @@ TEXT = {".py", ".toml", ".md", ".json", ".lock", ".in", ".vue", ".ts", ".html", 
 
 
 def tracked() -> list[Path]:
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split("\n")
     return [ROOT / name for name in listed if name and (ROOT / name).is_file()]
 
 
@@ -24,18 +26,29 @@ def text_files() -> list[Path]:
 def registry_lines(text: str) -> list[str]:
     """Lines of a lock that name where a package came from."""
     pattern = re.compile(
-        r'"resolved"\s*:|--(?:extra-)?index-url|--find-links|^\s*(?:index|url)\s*=|@ (?:https?|file)://', re.MULTILINE
+        r'"resolved"\s*:|--(?:extra-)?index-url|--find-links|^\s*(?:index|url)\s*=|@ (?:https?|file)://',
+        re.MULTILINE,
     )
     return [line for line in text.splitlines() if pattern.search(line)]
 
 
 def test_locks_name_no_registry() -> None:
-    locks = [*ROOT.glob("requirements/*"), ROOT / "kiosk_ui/package-lock.json", ROOT / "kiosk_ui/.npmrc", ROOT / "pyproject.toml"]
+    locks = [
+        *ROOT.glob("requirements/*"),
+        ROOT / "kiosk_ui/package-lock.json",
+        ROOT / "kiosk_ui/.npmrc",
+        ROOT / "pyproject.toml",
+    ]
     assert {str(p): registry_lines(p.read_text()) for p in locks if registry_lines(p.read_text())} == {}
 
 
 @pytest.mark.parametrize(
-    "line", ['      "resolved": "https://example.invalid/x.tgz",', "--index-url https://example.invalid/simple", "x @ file:///y"]
+    "line",
+    [
+        '      "resolved": "https://example.invalid/x.tgz",',
+        "--index-url https://example.invalid/simple",
+        "x @ file:///y",
+    ],
 )
 def test_a_registry_in_a_lock_is_found(line: str) -> None:
     assert registry_lines(f"a==1\n{line}\n") == [line]
@@ -43,14 +56,20 @@ def test_a_registry_in_a_lock_is_found(line: str) -> None:
 
 def test_python_locks_pin_every_package_by_hash() -> None:
     for lock in ROOT.glob("requirements/*.lock"):
-        entries = re.findall(r"^[a-zA-Z0-9_.\[\]-]+==.*?(?=^[a-zA-Z0-9]|\Z)", lock.read_text(), re.MULTILINE | re.DOTALL)
+        entries = re.findall(
+            r"^[a-zA-Z0-9_.\[\]-]+==.*?(?=^[a-zA-Z0-9]|\Z)", lock.read_text(), re.MULTILINE | re.DOTALL
+        )
         assert entries, lock
         assert [e.splitlines()[0] for e in entries if "--hash=sha256:" not in e] == []
 
 
 def test_no_file_names_a_path_of_one_machine() -> None:
     pattern = re.compile(r"(?<![\w.])/(?:work|farm|root)/")
-    found = [str(p.relative_to(ROOT)) for p in text_files() if p != Path(__file__) and pattern.search(p.read_text())]
+    found = [
+        str(p.relative_to(ROOT))
+        for p in text_files()
+        if p != Path(__file__) and pattern.search(p.read_text())
+    ]
     assert found == []
 
 
@@ -64,7 +83,9 @@ def test_every_package_opens_with_its_map() -> None:
 def long_functions(source: str) -> list[tuple[str, int]]:
     """Functions over the house's hard stop of 60 lines."""
     nodes = [n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
-    return [(n.name, (n.end_lineno or 0) - n.lineno + 1) for n in nodes if (n.end_lineno or 0) - n.lineno + 1 > 60]
+    return [
+        (n.name, (n.end_lineno or 0) - n.lineno + 1) for n in nodes if (n.end_lineno or 0) - n.lineno + 1 > 60
+    ]
 
 
 def test_functions_and_files_stay_small() -> None:

@@ -1,4 +1,4 @@
-"""The ways in, as the outside world has them: the simulators' control API, the centre's API, a kiosk page's requests."""
+"""The ways in, as the outside world has them: the simulators, the centre's API, a kiosk page's requests."""
 
 import time
 from collections.abc import Callable

@@ -72,9 +72,8 @@ class Report:
         judgement.judged = True
         judgement.seconds += time.monotonic() - began
         mark = "ok  " if judgement.ok else "FAIL"
-        self._say(
-            f"{time.monotonic() - self._start:7.1f} s  {mark} {name}: {(judgement.failed or judgement.seen or [''])[-1]}"
-        )
+        last_words = (judgement.failed or judgement.seen or [""])[-1]
+        self._say(f"{time.monotonic() - self._start:7.1f} s  {mark} {name}: {last_words}")
 
     def figure(
         self, name: str, value: float, unit: str, goal: str | None = None, holds: bool | None = None

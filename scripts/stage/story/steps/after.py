@@ -1,5 +1,6 @@
 """Afterwards: everyone leaves with their own things, the session closes, the package is filed and judged."""
 
+import itertools
 import json
 import subprocess
 import sys
@@ -79,7 +80,7 @@ def counters(path: Path) -> list[int]:
 
 def skips(values: list[int]) -> int:
     """How many frames are missing or out of order in a run of counters."""
-    return sum((b - a) % clip.LOOP_FRAMES != 1 for a, b in zip(values, values[1:], strict=False))
+    return sum((b - a) % clip.LOOP_FRAMES != 1 for a, b in itertools.pairwise(values))
 
 
 def sound_seconds(path: Path) -> float:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from contract.clock import SystemClock
 from scripts.stage.story.clients import Refused, wait_for
 from scripts.stage.story.context import Scene
 from scripts.stage.story.people import SamplePerson, register_photo
@@ -41,7 +42,7 @@ def register(scene: Scene) -> None:
 
 def booking(scene: Scene) -> dict[str, Any]:
     """The request that books the story's session."""
-    now = datetime.now(UTC)
+    now = SystemClock().now()
     return {
         "project_code": "DEMO-2026-0001",
         "title": "示例项目评标",
