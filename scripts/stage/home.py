@@ -303,10 +303,3 @@ class Stage:
         """Whether the ledger is byte for byte a prefix of the journal (I-8)."""
         ledger = self.ledger_records()
         return bool(ledger) and ledger == self.journal()[: len(ledger)]
-
-    def session_window(self, session: str) -> tuple[int, int]:
-        """From session_opened to session_closed, microseconds since 1970."""
-        from contract.clock import parse_stamp, to_us
-
-        times = {f["kind"]: f["wall"] for f in self.ledger() if f["session"] == session}
-        return to_us(parse_stamp(times["session_opened"])), to_us(parse_stamp(times["session_closed"]))

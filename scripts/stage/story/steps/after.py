@@ -41,7 +41,9 @@ def close_and_file(scene: Scene) -> None:
         package = scene.accounts["archivist"].get(f"/sessions/{scene.session}/package")
         scene.report.package, scene.report.trust = Path(package["path"]), Path(package["trust"])
         reckoning = json.loads((scene.report.package / "data/completeness.json").read_text())
-        j.require(reckoning["edge"] == reckoning["centre"], "edge's and centre's reckoning agree")
+        venue = reckoning["venues"]["V01"]
+        agree = venue["edge"] == venue["centre"] and not venue["differences"]
+        j.require(agree, f"edge's and centre's reckoning agree {venue['differences'] or ''}")
         code, findings = verify(scene.report.package, scene.report.trust)
         j.require(
             code == 0, f"venue-verify says good ({findings[:3]})" if findings else "venue-verify says good"
@@ -97,12 +99,14 @@ def record(scene: Scene) -> None:
         totals = {"recorded": 0.0, "undeclared": 0.0, "declared": 0.0}
         cameras = sorted((scene.report.package / "data/recordings/V01").iterdir())
         j.require(len(cameras) == 4, f"{len(cameras)} session cameras in the package")
-        statement = json.loads((scene.report.package / "data/completeness.json").read_text())["centre"][
-            "cameras"
+        stated = json.loads((scene.report.package / "data/completeness.json").read_text())["venues"]["V01"][
+            "centre"
         ]
-        window = scene.stage.session_window(scene.session)
+        window = (stated["windows"][0]["start_us"], stated["windows"][-1]["end_us"])
         for folder in cameras:
-            judge_camera(j, folder.name, sorted(folder.iterdir()), window, statement[folder.name], totals)
+            judge_camera(
+                j, folder.name, sorted(folder.iterdir()), window, stated["cameras"][folder.name], totals
+            )
         for camera in ("cam-lobby", "cam-corridor"):
             files = sorted((scene.stage.home / "recordings" / camera).rglob("*.mo*")) + sorted(
                 (scene.stage.home / "recordings" / camera).rglob("*.mp4")
