@@ -31,6 +31,8 @@ class Scene:
     room: str = "eval-1"
     second_room: str = "clar-1"
     notes: dict[str, Any] = field(default_factory=dict)
+    patience: float = 1.0
+    """Factor on every waiting time; a test that wants to see a failure need not wait for it."""
 
     @property
     def undrawn(self) -> SamplePerson:

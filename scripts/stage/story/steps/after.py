@@ -37,7 +37,7 @@ def close_and_file(scene: Scene) -> None:
             shown.update(scene.accounts["staff"].get(f"/sessions/{scene.session}"))
             return shown["state"] == "filed"
 
-        j.require(wait_for(filed, 60.0, every=0.5), f"session is {shown.get('state')}")
+        j.require(wait_for(filed, 60.0 * scene.patience, every=0.5), f"session is {shown.get('state')}")
         package = scene.accounts["archivist"].get(f"/sessions/{scene.session}/package")
         scene.report.package, scene.report.trust = Path(package["path"]), Path(package["trust"])
         reckoning = json.loads((scene.report.package / "data/completeness.json").read_text())

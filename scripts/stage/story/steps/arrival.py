@@ -22,7 +22,7 @@ def unlocks(scene: Scene, door: str, since_us: int) -> list[int]:
 def checkin_open(scene: Scene) -> None:
     """Wait until the sitting's check-in has opened and the roster could be read on site."""
     with scene.report.judge("admit") as j:
-        opened = wait_for(lambda: bool(scene.stage.health().get("open_sittings")), 40.0)
+        opened = wait_for(lambda: bool(scene.stage.health().get("open_sittings")), 40.0 * scene.patience)
         j.require(opened, "check-in opened by the edge's own plan, roster opened with the witness")
 
 
@@ -86,7 +86,7 @@ def without_models(scene: Scene) -> None:
     with scene.report.judge("stand_in") as j:
         shutil.rmtree(scene.stage.models)
         scene.stage.troupe.restart("venue-edge")
-        wait_for(lambda: bool(scene.stage.health().get("open_sittings")), 20.0)
+        wait_for(lambda: bool(scene.stage.health().get("open_sittings")), 20.0 * scene.patience)
         since = mono_us()
         scene.sim.post("/readers/reader-kiosk-1/card", **third.card)
         shown = scene.kiosk.until("face", "pin")
@@ -118,7 +118,9 @@ def link_cut(scene: Scene) -> None:
         j.require(behind > 0, f"the centre is {behind} facts behind meanwhile")
         for link in ("mqtt", "https"):
             scene.sim.post(f"/links/{link}", up=True)
-        caught_up = wait_for(lambda: scene.stage.ledger_head() >= scene.stage.edge_head() - 3, 30.0)
+        caught_up = wait_for(
+            lambda: scene.stage.ledger_head() >= scene.stage.edge_head() - 3, 30.0 * scene.patience
+        )
         j.require(caught_up, "the centre caught up")
         j.require(
             scene.stage.ledger_is_prefix(), "the centre's ledger equals the edge's journal, byte by byte"

@@ -88,7 +88,7 @@ def draw(scene: Scene) -> None:
         scene.accounts["draw"].post(
             f"/sessions/{scene.session}/draw", {"seats": [{"specialty": "A01", "count": 5}]}
         )
-        told = wait_for(lambda: len(_told(scene)) == 5, 20.0)
+        told = wait_for(lambda: len(_told(scene)) == 5, 20.0 * scene.patience)
         scene.drawn = _told(scene)
         j.require(told, f"{len(scene.drawn)} of 5 told on their own phones")
         shown = scene.accounts["draw"].get(f"/sessions/{scene.session}/draw")

@@ -5,7 +5,6 @@ again. What this forger lacks is the witness's key.
 """
 
 import hashlib
-import hashlib
 import json
 from pathlib import Path
 from typing import Any

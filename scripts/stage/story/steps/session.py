@@ -8,6 +8,7 @@ from playwright.sync_api import Page, sync_playwright
 from devices.sim import clip
 from scripts.stage.story.clients import wait_for
 from scripts.stage.story.context import Scene
+from scripts.stage.story.report import Judgement
 from scripts.stage.story.steps.arrival import unlocks
 from scripts.stage.story.visit import mono_us
 
@@ -65,20 +66,24 @@ def watch(scene: Scene) -> None:
         try:
             sign_in(scene, page)
             began = time.monotonic()
-            shown = wait_for(lambda: all(read_counter(page, c) is not None for c in cameras), 30.0)
+            shown = wait_for(
+                lambda: all(read_counter(page, c) is not None for c in cameras), 30.0 * scene.patience
+            )
             j.require(shown, f"both rooms show a picture ({', '.join(cameras)})")
             scene.report.figure("first_frame_ms", (time.monotonic() - began) * 1000, "ms")
             for camera in cameras:
                 moved = frames_between(page, camera, 2.0)
-                near = expected_near(scene, page, camera)
-                j.require(
-                    10 <= moved <= 60 and near, f"{camera}: {moved} frames on in 2 s, as the camera sent them"
-                )
+                judge_view(j, camera, moved, expected_near(scene, page, camera))
             page.screenshot(path=str(scene.stage.home / "wall.png"))
         finally:
             browser.close()
         seen = {f["body"]["camera"] for f in facts(scene, "live_view_started")}
         j.require(set(cameras) <= seen, f"who watched what is on record: {sorted(seen)}")
+
+
+def judge_view(j: Judgement, camera: str, moved: int, near: bool) -> None:
+    """A picture is live when its counter moves at the camera's pace and shows what was just sent."""
+    j.require(10 <= moved <= 60 and near, f"{camera}: {moved} frames on in 2 s, as the camera sent them")
 
 
 def frames_between(page: Page, camera: str, seconds: float) -> int:
@@ -143,5 +148,5 @@ def order(scene: Scene, kind: str) -> None:
         state.update(scene.accounts["supervisor"].get(f"/orders/{given['order']}"))
         return state["state"] != "sent"
 
-    if not wait_for(done, 15.0) or state["state"] != "done":
+    if not wait_for(done, 15.0 * scene.patience) or state["state"] != "done":
         raise TimeoutError(f"order {kind}: {state.get('state')}")
