@@ -16,6 +16,7 @@ URL) and `clip` (`pcma` or `aac`; a clip named after the camera's id is preferre
 """
 
 import asyncio
+import base64
 import random
 import struct
 import time
@@ -60,7 +61,7 @@ def load_clip(path: Path) -> Clip:
         packets = [p for p in container.demux() if p.size]
         pictures = [bytes(p) for p in packets if p.stream is video]
         sounds = [(p.pts, bytes(p)) for p in packets if p.stream is audio]
-        sps, pps = _parameter_sets(bytes(video.codec_context.extradata))
+        sps, pps = _parameter_sets(bytes(video.codec_context.extradata or b""))
         name, rate = audio.codec_context.name, audio.rate
         config = bytes(audio.codec_context.extradata or b"")
     frames = tuple(tuple(_payloads(_nals(p), sps, pps)) for p in pictures)
@@ -70,7 +71,7 @@ def load_clip(path: Path) -> Clip:
     lines = [f"m=video 0 RTP/AVP {VIDEO_PT}", f"a=rtpmap:{VIDEO_PT} H264/90000", f"a=fmtp:{VIDEO_PT} {fmtp}"]
     sdp_video = "\r\n".join([*lines, "a=control:trackID=0"])
     if name == "aac":
-        units = tuple(_aac_payload(data) for pts, data in sounds if pts >= 0)
+        units = tuple(_aac_payload(data) for pts, data in sounds if pts is not None and pts >= 0)
         return Clip(frames, units, rate, 1024, sdp_video, _aac_sdp(rate, config))
     samples = b"".join(data for _, data in sounds)
     parts = tuple(samples[i : i + 160] for i in range(0, len(samples), 160))
@@ -78,13 +79,12 @@ def load_clip(path: Path) -> Clip:
 
 
 def _b64(data: bytes) -> str:
-    import base64
-
     return base64.b64encode(data).decode()
 
 
 def _aac_sdp(rate: int, config: bytes) -> str:
-    fmtp = f"streamtype=5;profile-level-id=1;mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3;config={config[:2].hex()}"
+    fmtp = "streamtype=5;profile-level-id=1;mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3"
+    fmtp += f";config={config[:2].hex()}"
     lines = ["m=audio 0 RTP/AVP 97", f"a=rtpmap:97 mpeg4-generic/{rate}/1", f"a=fmtp:97 {fmtp}"]
     return "\r\n".join([*lines, "a=control:trackID=1"])
 

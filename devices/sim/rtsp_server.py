@@ -98,6 +98,7 @@ class RtspServer:
         self._server: asyncio.Server | None = None
         self._udp: list[socket.socket] = []
         self.players: set[Player] = set()
+        self._serving: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Bind; `port` 0 takes a free one and `port` then says which."""
@@ -112,8 +113,7 @@ class RtspServer:
             for player in list(self.players):
                 player.close()
             await self._server.wait_closed()
-            while self.players:
-                await asyncio.sleep(0.01)
+            await asyncio.gather(*self._serving, return_exceptions=True)
         for sock in self._udp:
             sock.close()
         self._udp = []
@@ -131,6 +131,9 @@ class RtspServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         player = Player(self, writer)
         self.players.add(player)
+        if (task := asyncio.current_task()) is not None:
+            self._serving.add(task)
+            task.add_done_callback(self._serving.discard)
         try:
             while (request := await _read_request(reader)) is not None:
                 self.log("rx", request)
