@@ -186,6 +186,7 @@ class Bus:
         self._open = False
         self._stopping = False
         self._started = 0
+        self._told = ""
         self._thread = threading.Thread(target=self._live, name=f"bus-{name}", daemon=True)
 
     def add(self, rider: Rider) -> None:
@@ -272,6 +273,7 @@ class Bus:
         self._due = dict.fromkeys(range(len(self._riders)), now)
         with self._wake:
             self._open = True
+        self._told = ""
 
     def _step(self, wire: Wire) -> None:
         job = self._next_job()
@@ -319,7 +321,9 @@ class Bus:
             job.future.set_exception(NotSentError("port closed"))
 
     def _tell_lost(self, reason: str, error: Exception) -> None:
-        _log.debug("port_lost", bus=self.name, error=str(error))
+        if reason != self._told:  # edges only: a missing port is tried for days
+            _log.info("port_lost", bus=self.name, reason=reason, error=str(error))
+        self._told = reason
         for rider in self._riders:
             rider.lost(reason)
 

@@ -69,20 +69,20 @@ class RelayBoard:
     def door(self, wiring: DoorWiring) -> "BoardDoor":
         """A door on this board; before `start`."""
         if wiring.coil >= self._coils or max(wiring.contact_input, wiring.exit_input) >= self._inputs:
-            raise ValueError(f"{wiring.id}: {self.id} has {self._coils} coils and {self._inputs} inputs")
+            raise ValueError(f"{self.id} has {self._coils} coils and {self._inputs} inputs")
         self._doors.append(wiring)
         return BoardDoor(wiring, self)
 
     def relay(self, id: str, coil: int) -> "BoardRelay":  # noqa: A002
         """A facility relay on this board."""
         if coil >= self._coils:
-            raise ValueError(f"{id}: {self.id} has {self._coils} coils")
+            raise ValueError(f"{self.id} has {self._coils} coils")
         return BoardRelay(id, coil, self)
 
     def input(self, id: str, number: int) -> "BoardInput":  # noqa: A002
         """A plain contact on this board; before `start`."""
         if number >= self._inputs:
-            raise ValueError(f"{id}: {self.id} has {self._inputs} inputs")
+            raise ValueError(f"{self.id} has {self._inputs} inputs")
         self._plain_inputs[id] = number
         return BoardInput(id, number, self)
 
