@@ -44,7 +44,7 @@ class Broker(_Part):
     port: int = Field(gt=0, le=65535)
     keepalive_s: int = Field(ge=5)
     resend_commands_s: float = Field(gt=0)
-    revoke_pid_file: str
+    folder: str
 
 
 class Pki(_Part):

@@ -4,7 +4,7 @@ SQLite is pysqlite3 in WAL with `synchronous=FULL`; a writing transaction begins
 lock or waits for it and never fails half-way with a stale snapshot.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -50,6 +50,10 @@ def _on_begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
+def _nothing() -> None:
+    pass
+
+
 class Database:
     """Hands out sessions; each is one transaction and carries the clock."""
 
@@ -57,6 +61,8 @@ class Database:
         self.engine = engine
         self.clock = clock
         self._reader = engine.execution_options(**{_READ: True})
+        self.on_commit: Callable[[], None] = _nothing
+        """Called after every commit, on the committing thread; the link sets it to send the outbox at once."""
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
@@ -68,12 +74,15 @@ class Database:
             session.connection()
             yield session
             session.commit()
+        self.on_commit()
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A snapshot; whatever is written in it is rolled back."""
         with Session(self._reader, info={"clock": self.clock}, expire_on_commit=False) as session:
             yield session
+            # A rollback would expire what the caller read; rows read stay readable after the block.
+            session.expunge_all()
             session.rollback()
 
 

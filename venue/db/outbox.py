@@ -6,8 +6,8 @@ What is stored is the payload before sealing: the signing key stays with the lin
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Text, update
-from sqlmodel import Field, Session, select
+from sqlalchemy import Text
+from sqlmodel import Field, Session, col, select
 
 from contract.canonical import canonical
 from venue.db.base import Table
@@ -54,9 +54,7 @@ def put(
 
 def _withdraw(db: Session, topic: str, key: str) -> None:
     old = select(OutboxMessage).where(
-        OutboxMessage.topic == topic,
-        OutboxMessage.key == key,
-        OutboxMessage.sent_at == None,  # noqa: E711
+        OutboxMessage.topic == topic, OutboxMessage.key == key, col(OutboxMessage.sent_at).is_(None)
     )
     for message in db.exec(old):
         db.delete(message)
@@ -64,12 +62,13 @@ def _withdraw(db: Session, topic: str, key: str) -> None:
 
 def unsent(db: Session, limit: int = 50) -> list[OutboxMessage]:
     """The oldest messages not yet handed to the broker."""
-    query = (
-        select(OutboxMessage).where(OutboxMessage.sent_at == None).order_by(OutboxMessage.number).limit(limit)
-    )  # type: ignore[arg-type]
-    return list(db.exec(query))
+    query = select(OutboxMessage).where(col(OutboxMessage.sent_at).is_(None))
+    return list(db.exec(query.order_by(col(OutboxMessage.number)).limit(limit)))
 
 
 def mark_sent(db: Session, number: int) -> None:
     """The broker acknowledged it. (No receipt: documents and commands are answered by facts.)"""
-    db.exec(update(OutboxMessage).where(OutboxMessage.number == number).values(sent_at=now(db)))  # type: ignore[arg-type]
+    message = db.get(OutboxMessage, number)
+    if message is not None:
+        message.sent_at, message.attempts = now(db), message.attempts + 1
+        db.add(message)

@@ -83,3 +83,10 @@ def expire(db: Session) -> int:
         db.add(row)
         audit.write(db, "centre", "command.expired", row.id, {"kind": row.kind, "to": row.to})
     return len(rows)
+
+
+def unanswered(db: Session) -> tuple[list[CommandRow], bool]:
+    """Commands still on their way, and whether some are past their time."""
+    rows = list(db.exec(select(CommandRow).where(CommandRow.state == "sent")))
+    live = [row for row in rows if row.expires_at >= now(db)]
+    return live, len(live) < len(rows)

@@ -14,7 +14,7 @@ def publish(
     db: Session,
     venue: str,
     kind: str,
-    id: str,
+    id: str,  # noqa: A002 - the word of the interface page
     body: dict[str, Any],
     *,
     to: str | None = None,

@@ -70,8 +70,12 @@ def signed_in(request: Request) -> Actor:
     return actor
 
 
+signed_in_actor: Any = Depends(signed_in)
+"""A dependency: anybody signed in."""
+
+
 def require(permission: str) -> Any:
-    """A dependency: the signed-in Actor, or 401/403. Use as `actor: Annotated[Actor, require("bookings.write")]`."""
+    """What stands before an endpoint, as an annotation of its actor; answers 401 or 403 otherwise."""
     assert permission in PERMISSIONS, permission
 
     def check(request: Request) -> Actor:

@@ -2,10 +2,29 @@
 
 ROLES: dict[str, frozenset[str]] = {
     "venue_staff": frozenset(
-        ["sites.read", "bookings.read", "bookings.write", "sessions.read", "sessions.write", "devices.read", "feed.read", "duties.read"]
+        [
+            "sites.read",
+            "bookings.read",
+            "bookings.write",
+            "sessions.read",
+            "sessions.write",
+            "devices.read",
+            "feed.read",
+            "duties.read",
+        ]
     ),
     "supervisor": frozenset(
-        ["sites.read", "sessions.read", "people.read", "devices.read", "feed.read", "wall.watch", "orders.give", "duties.read", "packages.read"]
+        [
+            "sites.read",
+            "sessions.read",
+            "people.read",
+            "devices.read",
+            "feed.read",
+            "wall.watch",
+            "orders.give",
+            "duties.read",
+            "packages.read",
+        ]
     ),
     "archivist": frozenset(["sites.read", "sessions.read", "packages.read", "packages.write", "feed.read"]),
     "pool_keeper": frozenset(["experts.read", "experts.write"]),

@@ -1,7 +1,7 @@
 """Core: audit, outbox, alarms, duties, ledger, edges, identity, sites, views; and the guards no code may pass."""
 
 import sqlalchemy as sa
-import sqlmodel
+import sqlmodel.sql.sqltypes
 from alembic import op
 
 _EXCLUSIVE = (

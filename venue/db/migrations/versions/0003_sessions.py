@@ -40,9 +40,7 @@ def upgrade() -> None:
         "preparation_item",
         sa.Column("session", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("item", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-        sa.Column("source", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("state", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
-        sa.Column("params", sa.JSON(), nullable=False),
         sa.Column("judged_by", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("judged_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
         sa.ForeignKeyConstraint(

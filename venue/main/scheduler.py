@@ -1,0 +1,85 @@
+"""The one visible list of timed duties: each leaves a heartbeat, and is missed when it does not run."""
+
+from collections.abc import Sequence
+
+import structlog
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from venue.db import alarms, now
+from venue.db.duties import Desk, Duty, DutyRun
+
+log = structlog.get_logger(__name__)
+
+_GRACE_S = 10.0
+
+
+class Scheduler:
+    """Runs duties on a small pool; one duty never runs twice at the same time."""
+
+    def __init__(self, duties: Sequence[Duty], desk: Desk) -> None:
+        names = [duty.name for duty in duties]
+        assert len(names) == len(set(names)), "two duties of one name"
+        self._desk = desk
+        self._duties = [*duties, Duty("watch_duties", 10.0, self._watch)]
+        self._scheduler = BackgroundScheduler(
+            timezone="UTC", executors={"default": ThreadPoolExecutor(4)},
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+        )  # fmt: skip
+
+    def start(self) -> None:
+        """Enter every duty in the table of heartbeats, then begin."""
+        with self._desk.database.writing() as db:
+            for duty in self._duties:
+                row = db.get(DutyRun, duty.name) or DutyRun(name=duty.name, every_s=0, started_at=now(db))
+                # A duty that was away with us is not late: it counts from now.
+                row.every_s, row.started_at = duty.every_s, now(db)
+                db.add(row)
+        for duty in self._duties:
+            self._scheduler.add_job(self.run, "interval", seconds=duty.every_s, args=[duty], id=duty.name)
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Let running duties end."""
+        self._scheduler.shutdown(wait=True)
+
+    def alive(self) -> bool:
+        """True while the scheduler's thread runs."""
+        return bool(self._scheduler.running)
+
+    def run(self, duty: Duty) -> None:
+        """Run one duty now and record how it ended; a failure is an alarm, never a crash of the list."""
+        try:
+            duty.run(self._desk)
+        except Exception as error:
+            log.exception("duty.failed", duty=duty.name)
+            self._record(duty, type(error).__name__)
+        else:
+            self._record(duty, None)
+
+    def _record(self, duty: Duty, error: str | None) -> None:
+        with self._desk.database.writing() as db:
+            row = db.get(DutyRun, duty.name) or DutyRun(
+                name=duty.name, every_s=duty.every_s, started_at=now(db)
+            )
+            row.runs += 1
+            if error is None:
+                row.ended_at, row.error = now(db), None
+                alarms.clear(db, "duty_failed", duty.name)
+                alarms.clear(db, "duty_late", duty.name)
+            else:
+                row.failed_at, row.error = now(db), error
+                params = {"duty": duty.name, "error": error}
+                alarms.raise_(db, "duty_failed", duty.name, "alarm.duty_failed", params)
+            db.add(row)
+
+    def _watch(self, desk: Desk) -> None:
+        factor = desk.settings.duties.late_factor
+        with desk.database.writing() as db:
+            for duty in self._duties:
+                row = db.get(DutyRun, duty.name)
+                assert row is not None
+                last = max(filter(None, (row.started_at, row.ended_at)))
+                if (now(db) - last).total_seconds() > duty.every_s * factor + _GRACE_S:
+                    params = {"duty": duty.name, "every_s": round(duty.every_s)}
+                    alarms.raise_(db, "duty_late", duty.name, "alarm.duty_late", params)

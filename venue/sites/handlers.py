@@ -1,0 +1,22 @@
+"""Device states from facts."""
+
+from sqlmodel import Session
+
+from venue.edge_link.facts import FactRecord, Handlers
+from venue.sites.tables import DeviceRow, Site
+
+
+def _device_changed(db: Session, fact: FactRecord) -> None:
+    """The last known state of a device; one that the venue file does not have is kept too, for people to see."""
+    if db.get(Site, fact.venue) is None:
+        return
+    name = str(fact.body["device"])
+    row = db.get(DeviceRow, (fact.venue, name)) or DeviceRow(
+        venue=fact.venue, id=name, device_class=str(fact.body["device_class"])
+    )
+    row.state, row.reason = str(fact.body["state"]), fact.body.get("reason")
+    row.simulated, row.changed_at = bool(fact.body.get("simulated")), fact.wall
+    db.add(row)
+
+
+handlers: Handlers = {"device_changed": _device_changed}
