@@ -68,7 +68,12 @@ def _print(report: Report) -> None:
     print(f"checked: {checked}")
     print(f"keys: {'trusted' if report.keys_trusted else 'not trusted'}")
     print(f"timestamps: {report.timestamps}")
-    print("good" if report.good else f"does not hold: {len(report.findings)} findings")
+    if report.good:
+        print("good")
+    elif report.findings:
+        print(f"does not hold: {len(report.findings)} findings")
+    else:
+        print("whole, but by keys that nobody vouched for: give --trust DIR")
 
 
 if __name__ == "__main__":
