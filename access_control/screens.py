@@ -83,7 +83,8 @@ def _message(ctx: Context, answer: str) -> Shown:
 
 def _opening(ctx: Context) -> dict[str, Any]:
     """When the next check-in opens; whose it is stays unsaid."""
-    coming = [s.checkin_opens_at for s in (*ctx.rosters.coming, *ctx.rosters.open)]
+    coming = [s.checkin_opens_at for s in ctx.rosters.coming]
+    coming += [r.checkin_opens_at for r in ctx.rosters.open]
     later = sorted(at for at in coming if at > ctx.now.wall)
     return {"opens_at": stamp(later[0])} if later and coming_answer(ctx) else {}
 
