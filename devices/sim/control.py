@@ -136,7 +136,9 @@ class _Hands:
         return web.json_response(self._cameras().fault(request.match_info["id"], **await _body(request)))
 
     async def sent(self, request: web.Request) -> web.Response:
-        return web.json_response(self._cameras().sent(request.match_info["id"]))
+        sent = self._cameras().sent(request.match_info["id"])
+        newest = sent["frames"][-1]["counter"] if sent["frames"] else None
+        return web.json_response({"counter": newest, **sent})
 
     async def device_fault(self, request: web.Request) -> web.Response:
         name, knobs = request.match_info["id"], await _body(request)
