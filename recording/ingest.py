@@ -27,6 +27,7 @@ _log = structlog.get_logger()
 _CACHE_BYTES = 8 << 20
 _BACKOFF_S = (0.5, 1, 2, 4, 5)
 _DATAGRAMS = 2000
+_LEVELS = 25
 Media = tuple[AccessUnit | SoundChunk, int]
 """A picture or sound with its unwrapped ticks."""
 
@@ -67,7 +68,8 @@ class CameraIngest:
         self._now_us = 0
         self._heard_us = 0
         self._asked_us = 0
-        self._level: int | None = None
+        self._levels: deque[int] = deque(maxlen=_LEVELS)
+        self._sound_us = 0
         self._lost_event = asyncio.Event()
         self._playing = False
         self._early: list[tuple[Channel, bytes]] = []
@@ -174,12 +176,14 @@ class CameraIngest:
         reason = self.reason or ("" if flowing else "no_packets")
         return {
             "state": state, "fps": len(recent) // 2, "last_frame_us": self.last_frame_us,
-            "recording": self.segmenter.recording, "sound": self._level, "reason": reason,
+            "recording": self.segmenter.recording, "sound": self.level(), "reason": reason,
         }  # fmt: skip
 
-    def take_level(self) -> int | None:
-        """Loudness now, 0..100; None when unknown."""
-        return self._level
+    def level(self) -> int | None:
+        """Loudness of the last half second, 0..100; None without sound or when it cannot be told (AAC)."""
+        if not self._levels or self._now_us - self._sound_us > self._settings.silence_us:
+            return None
+        return max(self._levels)
 
     def _drop(self, cause: str, reason: str = "stopped") -> None:
         connection, self._connection, self._playing = self._connection, None, False
@@ -251,7 +255,9 @@ class CameraIngest:
         if chunk is None:
             return
         ticks = timeline.arrived(timeline.audio, chunk.timestamp, self._now_us)
-        self._level = loudness(chunk, track.codec)
+        self._sound_us = self._now_us
+        if (level := loudness(chunk, track.codec)) is not None:
+            self._levels.append(level)
         self._remember(chunk, ticks, len(chunk.data))
         self._to_viewers(lambda v: v.sound(chunk, ticks))
         if timeline.fixed:

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def all_counters(home: Path, segments: list[dict[str, Any]]) -> tuple[list[int],
 
 
 def assert_consecutive(counters: list[int]) -> None:
-    steps = {(b - a) % LOOP_FRAMES for a, b in zip(counters, counters[1:], strict=False)}
+    steps = {(b - a) % LOOP_FRAMES for a, b in pairwise(counters)}
     assert steps == {1}, counters
 
 
@@ -60,7 +61,7 @@ async def test_every_frame_is_in_a_segment(
         segments = edge.bodies("segment_finalised", camera)
         assert len(segments) >= (3 if transport == "tcp" else 2)
         assert {s["container"] for s in segments} == {container}
-        for before, after in zip(segments, segments[1:], strict=False):
+        for before, after in pairwise(segments):
             assert before["end_us"] == after["start_us"]
         counters, decoded = all_counters(tmp_path, segments)
         assert_consecutive(counters)
@@ -137,6 +138,6 @@ async def test_a_missing_second_is_a_declared_gap(
         g for g in edge.bodies("gap_declared", "cam-a") if g["media"] == "both"
     ]
     spans = sorted((a["start_us"], a["end_us"]) for a in accounted)
-    for (_, end), (start, _) in zip(spans, spans[1:], strict=False):
+    for (_, end), (start, _) in pairwise(spans):
         assert start <= end
     assert not [g for g in edge.bodies("gap_declared", "cam-b") if g["cause"] != "starting"]
