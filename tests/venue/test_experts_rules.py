@@ -124,5 +124,5 @@ def test_avoidance_comes_before_the_draw() -> None:
 
 def test_a_pool_that_would_give_the_drawn_away_is_refused() -> None:
     with pytest.raises(DrawRefused) as refused:
-        rules.check_pool(pool_of(9), [Seat("A08", 5)])
-    assert refused.value.params == {"specialty": "A08", "found": 9, "needed": 10}
+        rules.check_pool(pool_of(7), [Seat("A08", 5)])
+    assert refused.value.params == {"specialty": "A08", "found": 7, "needed": 8}

@@ -13,7 +13,7 @@ from venue.bookings.rules import Interval, Refusal, Wish
 from venue.bookings.service import BookingRefused
 from venue.bookings.settings import BookingSettings, booking_settings
 from venue.bookings.tables import Booking, BookingChange
-from venue.db import Reading
+from venue.db import Reading, now
 from venue.identity import Actor, require
 from venue.identity.gate import refuse
 from venue.settings import Settings
@@ -94,7 +94,7 @@ class ChangeOut(BaseModel):
 
 
 def settings_of(request: Request) -> BookingSettings:
-    """This centre's booking settings."""
+    """Booking settings of the centre that answers."""
     settings: Settings = request.app.state.settings
     return booking_settings(settings)
 
@@ -134,11 +134,12 @@ def refused(error: BookingRefused) -> HTTPException:
 def list_bookings(
     db: Reading,
     _: Annotated[Actor, require("bookings.read")],
-    since: Annotated[datetime, Query(alias="from")],
-    until: datetime,
+    since: Annotated[datetime | None, Query(alias="from")] = None,
+    until: datetime | None = None,
 ) -> list[BookingOut]:
-    """Bookings that block a room somewhere in [from, until), cancelled ones left out."""
-    span = window(since, until)
+    """Bookings that block a room in [from, until), cancelled ones left out; by default yesterday to a month on."""
+    start = since or now(db) - timedelta(days=1)
+    span = window(start, until or start + timedelta(days=32))
     query = (
         select(Booking)
         .where(Booking.state == "booked", Booking.blocked_from < span.end, Booking.blocked_until > span.start)

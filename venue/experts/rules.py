@@ -11,8 +11,8 @@ SHARE_BYTES = 32
 HOLDERS = ("centre", "operator", "witness")
 _SHARE_TAG = b"jianzheng-draw-share-v1\n"
 _POOL_TAG = b"jianzheng-draw-pool-v1\n"
-# Where as many are drawn as there are, the draw hides nobody: each specialty needs twice its seats in the pool.
-POOL_FACTOR = 2
+# Where as many are drawn as there are, the draw hides nobody; a centre may ask for more (settings).
+POOL_PERCENT = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +97,18 @@ def eligible(pool: Iterable[Candidate], avoid_employers: frozenset[str]) -> list
     return [one for one in pool if not one.employers & avoid_employers]
 
 
-def check_pool(pool: Sequence[Candidate], seats: Sequence[Seat]) -> None:
-    """Can every seat be filled whatever the seed says, and does the draw still hide who? Raises DrawRefused."""
+def check_pool(pool: Sequence[Candidate], seats: Sequence[Seat], percent: int = POOL_PERCENT) -> None:
+    """Can every seat be filled whatever the seed says, and does the draw still hide who? Raises DrawRefused.
+
+    percent: how many people who could fill a seat there must be, in hundredths of the seats (100 hides nobody).
+    """
     if not seats or any(seat.count < 1 for seat in seats):
         raise DrawRefused("draw.no_seats")
     fitting = [{one.person for one in pool if _fits(one, seat)} for seat in seats]
     for place, seat in enumerate(seats):
         # Seats before this one may have taken this many of the people who could fill it.
         lost = sum(min(seats[i].count, len(fitting[i] & fitting[place])) for i in range(place))
-        needed = max(seat.count * POOL_FACTOR, seat.count + lost)
+        needed = max(-(-seat.count * percent // 100), seat.count + lost)
         if len(fitting[place]) < needed:
             params = {"specialty": seat.specialty, "found": len(fitting[place]), "needed": needed}
             raise DrawRefused("draw.pool_too_small", params)

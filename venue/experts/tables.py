@@ -1,4 +1,4 @@
-"""The register and the draws. Nothing here tells who was drawn: no row of a person is touched by a draw (keeps I-14)."""
+"""The register and the draws. Nothing here tells who was drawn: a draw touches no person's row (keeps I-14)."""
 
 from datetime import datetime
 from typing import Any

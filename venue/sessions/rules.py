@@ -26,6 +26,7 @@ class Event(StrEnum):
 
     BOOK = "book"
     PREPARE = "prepare"
+    MOVE = "move"
     CANCEL = "cancel"
     CHECKIN_OPENED = "checkin_opened"
     SESSION_OPENED = "session_opened"
@@ -63,9 +64,12 @@ TRANSITIONS: Mapping[tuple[State, Event], State] = MappingProxyType(
         (_S.DRAFT, _E.BOOK): _S.BOOKED,
         (_S.DRAFT, _E.CANCEL): _S.CANCELLED,
         (_S.BOOKED, _E.PREPARE): _S.PREPARED,
+        (_S.BOOKED, _E.MOVE): _S.BOOKED,
         (_S.BOOKED, _E.CANCEL): _S.CANCELLED,
         (_S.BOOKED, _E.CHECKIN_OPENED): _S.CHECKING_IN,
         (_S.BOOKED, _E.SESSION_OPENED): _S.IN_PROGRESS,
+        # What was prepared was prepared for another time or room.
+        (_S.PREPARED, _E.MOVE): _S.BOOKED,
         (_S.PREPARED, _E.CANCEL): _S.CANCELLED,
         (_S.PREPARED, _E.CHECKIN_OPENED): _S.CHECKING_IN,
         (_S.PREPARED, _E.SESSION_OPENED): _S.IN_PROGRESS,

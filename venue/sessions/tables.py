@@ -1,9 +1,8 @@
 """Sessions, their windows of time and their rooms."""
 
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint
+from sqlalchemy import CheckConstraint
 from sqlmodel import Field
 
 from venue.db.base import Table
@@ -13,7 +12,10 @@ _STATES = ", ".join(f"'{state}'" for state in State)
 
 
 class TradingSession(Table, table=True):
-    """An opening, an evaluation, an auction. `state`, `back`: see `rules.py`; `served_by` is the venue's person (V9)."""
+    """An opening, an evaluation, an auction.
+
+    `state` and `back`: `rules.py`; `served_by` is the venue's named person (V9).
+    """
 
     __tablename__ = "trading_session"
     __table_args__ = (CheckConstraint(f"state IN ({_STATES})", name="state"),)
@@ -31,7 +33,7 @@ class TradingSession(Table, table=True):
 
 
 class Sitting(Table, table=True):
-    """One window of a session: people may check in from `checkin_opens_at`, the session runs [starts_at, ends_at)."""
+    """One window of a session: check-in from `checkin_opens_at`, the session itself in [starts_at, ends_at)."""
 
     __tablename__ = "sitting"
     __table_args__ = (CheckConstraint("checkin_opens_at <= starts_at AND starts_at < ends_at", name="times"),)
@@ -57,14 +59,12 @@ class Part(Table, table=True):
 
 
 class PreparationItem(Table, table=True):
-    """A line of the check list. `source` is machine or person; `state` ok, missing or waived; params for the words."""
+    """What a person said about a line of the check list: ok, missing or waived."""
 
     __tablename__ = "preparation_item"
     session: str = Field(primary_key=True, foreign_key="trading_session.id")
     item: str = Field(primary_key=True)
-    source: str
     state: str
-    params: dict[str, Any] = Field(sa_type=JSON)
     judged_by: str
     judged_at: datetime
 
