@@ -33,7 +33,7 @@ def header(*, audio: bool = True, brand: bytes = b"qt  ") -> bytes:
 
 def fragment(
     sequence: int, first_us: int, previous: bytes, *, frames: int = 10, start: int = 0, audio: bool = True,
-    lost: int = 0, frame_ticks: int = 3600,
+    lost: int = 0, frame_ticks: int = 3600, scene: int = 0,
 ) -> bytes:  # fmt: skip
     """`uuid moof mdat`: `frames` pictures and as much G.711; `start` counts frames since the file's first."""
     rows = b"".join(struct.pack(">II", frame_ticks, FRAME) for _ in range(frames))
@@ -53,19 +53,25 @@ def fragment(
     uuid = struct.pack(
         ">I4s16sIIQQ32s", 80, b"uuid", CHAIN, lost, sequence, first_us + 400_000, first_us, previous
     )
-    picture = bytes((sequence + n) % 251 for n in range(frames * FRAME))
+    picture = bytes((scene + sequence + n) % 251 for n in range(frames * FRAME))
     return uuid + moof + box(b"mdat", picture + b"\xd5" * samples)
 
 
 def recording(
-    start_us: int, fragments: int, *, before: bytes = bytes(32), audio: bool = True, closed: bool = True
+    start_us: int,
+    fragments: int,
+    *,
+    before: bytes = bytes(32),
+    audio: bool = True,
+    closed: bool = True,
+    scene: int = 0,
 ) -> tuple[bytes, bytes, bytes]:
     """(file, first previous digest, last digest); fragments of 0.4 s."""
     head = header(audio=audio)
     first = previous = hashlib.sha256(before + head).digest()
     parts = [head]
     for n in range(fragments):
-        part = fragment(n + 1, start_us + n * 400_000, previous, start=n * 10, audio=audio)
+        part = fragment(n + 1, start_us + n * 400_000, previous, start=n * 10, audio=audio, scene=scene)
         previous = hashlib.sha256(part).digest()
         parts.append(part)
     if closed:

@@ -73,7 +73,9 @@ class Ledger:
         return [json.loads(data) for data in self.records]
 
     def segment(self, camera: str, start_us: int) -> None:
-        data, first, last = recording(start_us, 5, before=self._chains.get(camera, bytes(32)))
+        data, first, last = recording(
+            start_us, 5, before=self._chains.get(camera, bytes(32)), scene=ord(camera[1])
+        )
         self._chains[camera] = last
         self._number += 1
         name = f"{from_us(start_us).strftime('%Y%m%dT%H%M%S.%fZ')}.mov"
