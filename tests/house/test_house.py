@@ -89,7 +89,8 @@ def long_functions(source: str) -> list[tuple[str, int]]:
 
 
 def test_functions_and_files_stay_small() -> None:
-    sources = [p for p in tracked() if p.suffix == ".py" and p.relative_to(ROOT).parts[0] in PACKAGES]
+    ours = [p for p in tracked() if p.suffix == ".py" and p.relative_to(ROOT).parts[0] in PACKAGES]
+    sources = [p for p in ours if "versions" not in p.parts]  # a migration is a list of tables, read once
     assert [(str(p.relative_to(ROOT)), f) for p in sources for f in long_functions(p.read_text())] == []
     assert [str(p.relative_to(ROOT)) for p in sources if len(p.read_text().splitlines()) > 400] == []
 
