@@ -68,7 +68,7 @@ class Link:
     def start(self) -> None:
         """Connect (and keep reconnecting) in the background."""
         # The broker keeps what arrives while we restart; without it every restart would look like a hole.
-        properties = Properties(PacketTypes.CONNECT)
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = _SESSION_S
         address = self._address
         self._client.connect_async(
@@ -114,7 +114,7 @@ class Link:
             log.error("link.refused", reason=str(reason))
             return
         log.info("link.connected")
-        client.subscribe([(topic, 1) for topic in _SUBSCRIPTIONS])  # type: ignore[arg-type]
+        client.subscribe([(topic, 1) for topic in _SUBSCRIPTIONS])
         self._nudged.set()
 
     def _on_message(self, client: Client, _data: Any, message: MQTTMessage) -> None:
@@ -170,7 +170,7 @@ class Link:
                 db.add(party)
 
     def _on_facts(self, sender: str, message: MQTTMessage) -> None:
-        receipt = self._ingest.take(sender, message.payload)
+        receipt = self._ingest.take(sender, bytes(message.payload))
         if receipt is not None:
             self._publish(f"down/{sender}/receipts", canonical(self._sealed(receipt)))
 
@@ -238,7 +238,7 @@ class Link:
         """True when it left (with `wait`: when the broker acknowledged it)."""
         if not self._client.is_connected():
             return False
-        properties = Properties(PacketTypes.PUBLISH)
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
         if correlation:
             properties.CorrelationData = correlation
         if response_topic:

@@ -26,6 +26,7 @@ class DutyRead(BaseModel):
     failed_at: datetime | None
     error: str | None
     runs: int
+    late: bool
 
 
 class AlarmRead(BaseModel):
@@ -56,7 +57,10 @@ class AuditRead(BaseModel):
 def list_duties(db: Reading, actor: Annotated[Actor, require("duties.read")]) -> list[DutyRead]:
     """All duties by name."""
     rows = db.exec(select(DutyRun).order_by(DutyRun.name))
-    return [DutyRead.model_validate(row, from_attributes=True) for row in rows]
+    late = set(
+        db.exec(select(Alarm.subject).where(Alarm.alarm == "duty_late", col(Alarm.cleared_at).is_(None)))
+    )
+    return [DutyRead(**row.model_dump(), late=row.name in late) for row in rows]
 
 
 @router.get("/alarms", operation_id="list_alarms")

@@ -49,7 +49,7 @@ class Shield:
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > self._max_body:
-                raise HTTPException(413, {"key": "request.too_large", "params": {}})
+                raise HTTPException(413, "too large")
             return message
 
         async def dressed(message: Message) -> None:

@@ -1,13 +1,13 @@
 """Sites, rooms, devices and edges as staff and supervisors read them; enrolment for the administrators."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from sqlmodel import col, select
 
-from venue.db import Reading, Writing
+from venue.db import Reading, Writing, now
 from venue.edge_link import broker, enrolment, ledger
 from venue.edge_link.ca import Ca
 from venue.edge_link.keys import CentreKeys
@@ -20,26 +20,21 @@ from venue.sites.tables import Area, CameraRow, DeviceRow, Room, Site
 router = APIRouter()
 
 
-class WordsRead(BaseModel):
-    """A name in both languages."""
-
-    zh: str
-    en: str
-
-
 class AreaRead(BaseModel):
     """An area of a site."""
 
     id: str
     kind: str
-    name: WordsRead
+    name_zh: str
+    name_en: str
 
 
 class SiteRead(BaseModel):
     """A venue."""
 
     id: str
-    name: WordsRead
+    name_zh: str
+    name_en: str
     simulated: bool
     timezone: str
     areas: list[AreaRead]
@@ -56,8 +51,10 @@ class RoomRead(BaseModel):
     equipment: list[str]
     secret: bool
     bookable: bool
-    name: WordsRead
-    way: WordsRead
+    name_zh: str
+    name_en: str
+    way_zh: str
+    way_en: str
     cameras: list[str]
 
 
@@ -71,19 +68,22 @@ class DeviceRead(BaseModel):
     reason: str | None
     simulated: bool
     changed_at: datetime | None
+    name_zh: str | None
+    name_en: str | None
+    room: str | None
 
 
 class EdgeRead(BaseModel):
-    """An enrolled edge or witness. `ledger_seq`: how many of its facts the centre holds."""
+    """An enrolled edge or witness. `acknowledged_seq`: how many of its facts the centre holds."""
 
     name: str
     venue: str
     fingerprint: str
     online: bool
-    seen_at: datetime | None
+    last_heard_at: datetime | None
     enrolled_at: datetime
     revoked_at: datetime | None
-    ledger_seq: int
+    acknowledged_seq: int
 
 
 class EnrolmentRead(BaseModel):
@@ -104,11 +104,11 @@ class CodeWanted(BaseModel):
 
 
 class CodeMade(BaseModel):
-    """Shown once. `ca`: SHA-256 of the root, which the box compares."""
+    """Shown once. `ca_fingerprint`: SHA-256 of the root certificate, which the box compares."""
 
     code: str
-    ca: str
-    minutes: int
+    ca_fingerprint: str
+    expires_at: datetime
 
 
 class Approval(BaseModel):
@@ -122,11 +122,10 @@ def list_sites(db: Reading, actor: Annotated[Actor, require("sites.read")]) -> l
     """All venues with their areas."""
     areas: dict[str, list[AreaRead]] = {}
     for area in db.exec(select(Area)):
-        read = AreaRead(id=area.id, kind=area.kind, name=WordsRead(zh=area.name_zh, en=area.name_en))
-        areas.setdefault(area.site, []).append(read)
+        areas.setdefault(area.site, []).append(AreaRead.model_validate(area, from_attributes=True))
     return [
         SiteRead(
-            id=site.id, name=WordsRead(zh=site.name_zh, en=site.name_en), simulated=site.simulated,
+            id=site.id, name_zh=site.name_zh, name_en=site.name_en, simulated=site.simulated,
             timezone=site.timezone, areas=areas.get(site.id, []),
         )
         for site in db.exec(select(Site).order_by(Site.id))
@@ -140,22 +139,25 @@ def list_rooms(db: Reading, actor: Annotated[Actor, require("sites.read")]) -> l
     for camera in db.exec(select(CameraRow).order_by(col(CameraRow.position))):
         if camera.room is not None:
             cameras.setdefault(camera.room, []).append(camera.id)
+    rooms = db.exec(select(Room).order_by(Room.venue, col(Room.position)))
     return [
-        RoomRead(
-            id=room.id, venue=room.venue, area=room.area, kind=room.kind, capacity=room.capacity,
-            equipment=room.equipment, secret=room.secret, bookable=room.bookable,
-            name=WordsRead(zh=room.name_zh, en=room.name_en), way=WordsRead(zh=room.way_zh, en=room.way_en),
-            cameras=cameras.get(room.id, []),
-        )
-        for room in db.exec(select(Room).order_by(Room.venue, col(Room.position)))
-    ]  # fmt: skip
+        RoomRead(**room.model_dump(exclude={"position"}), cameras=cameras.get(room.id, [])) for room in rooms
+    ]
 
 
 @router.get("/devices", operation_id="list_devices")
 def list_devices(db: Reading, actor: Annotated[Actor, require("devices.read")]) -> list[DeviceRead]:
     """All devices and cameras with their last known states."""
     rows = db.exec(select(DeviceRow).order_by(DeviceRow.venue, DeviceRow.device_class, DeviceRow.id))
-    return [DeviceRead.model_validate(row, from_attributes=True) for row in rows]
+    cameras = {camera.id: camera for camera in db.exec(select(CameraRow))}
+    return [_device(row, cameras.get(row.id)) for row in rows]
+
+
+def _device(row: DeviceRow, camera: CameraRow | None) -> DeviceRead:
+    return DeviceRead(
+        **row.model_dump(exclude={"detail"}), name_zh=camera.name_zh if camera else None,
+        name_en=camera.name_en if camera else None, room=camera.room if camera else None,
+    )  # fmt: skip
 
 
 @router.get("/edges", operation_id="list_edges")
@@ -164,8 +166,8 @@ def list_edges(db: Reading, actor: Annotated[Actor, require("edges.read")]) -> l
     return [
         EdgeRead(
             name=party.name, venue=party.venue, fingerprint=party.fingerprint, online=party.online,
-            seen_at=party.seen_at, enrolled_at=party.enrolled_at, revoked_at=party.revoked_at,
-            ledger_seq=ledger.head(db, party.name).seq,
+            last_heard_at=party.seen_at, enrolled_at=party.enrolled_at, revoked_at=party.revoked_at,
+            acknowledged_seq=ledger.head(db, party.name).seq,
         )
         for party in db.exec(select(Party).order_by(Party.name))
     ]  # fmt: skip
@@ -182,7 +184,8 @@ def make_code(
         code = enrolment.new_code(db, body.name, actor.name, minutes)
     except enrolment.EnrolmentError as error:
         raise refuse(422, str(error)) from error
-    return CodeMade(code=code, ca=_ca(request).root_fingerprint(), minutes=minutes)
+    expires_at = now(db) + timedelta(minutes=minutes)
+    return CodeMade(code=code, ca_fingerprint=_ca(request).root_fingerprint(), expires_at=expires_at)
 
 
 @router.get("/enrolments", operation_id="list_enrolments")

@@ -19,4 +19,18 @@ def _device_changed(db: Session, fact: FactRecord) -> None:
     db.add(row)
 
 
-handlers: Handlers = {"device_changed": _device_changed}
+def _recording(db: Session, fact: FactRecord) -> None:
+    """Which cameras record now, as the wall shows it."""
+    on = fact.kind == "recording_started"
+    for name in fact.body["cameras"]:
+        row = db.get(DeviceRow, (fact.venue, str(name)))
+        if row is not None:
+            row.detail = {**row.detail, "recording": on}
+            db.add(row)
+
+
+handlers: Handlers = {
+    "device_changed": _device_changed,
+    "recording_started": _recording,
+    "recording_stopped": _recording,
+}

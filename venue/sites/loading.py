@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from typing import TypeVar
 
 from sqlmodel import Session, select
 
@@ -9,6 +10,8 @@ from contract.plan import VenuePlan, load_plan
 from venue.db import audit, now
 from venue.edge_link.documents import publish
 from venue.sites.tables import Area, CameraRow, DeviceRow, Room, Site
+
+_Row = TypeVar("_Row", Room, CameraRow, DeviceRow)
 
 
 class SitesError(Exception):
@@ -34,9 +37,11 @@ def load_file(db: Session, path: Path, *, production: bool, by: str) -> VenuePla
 
 def _refuse_strangers(db: Session, plan: VenuePlan, path: Path) -> None:
     """Room and camera ids are unique across the centre."""
-    names = [(Room, room.id) for room in plan.rooms] + [(CameraRow, camera.id) for camera in plan.cameras]
-    for table, name in names:
-        row = db.get(table, name)
+    owners: list[tuple[str, Room | CameraRow | None]] = [
+        (room.id, db.get(Room, room.id)) for room in plan.rooms
+    ]
+    owners += [(camera.id, db.get(CameraRow, camera.id)) for camera in plan.cameras]
+    for name, row in owners:
         if row is not None and row.venue != plan.venue.id:
             raise SitesError(f"{path}: id {name!r} already belongs to venue {row.venue}; choose another")
 
@@ -84,7 +89,7 @@ def _store_cameras(db: Session, plan: VenuePlan) -> None:
 
 
 def _store_devices(db: Session, plan: VenuePlan) -> None:
-    wanted = {device.id: device.device_class for device in plan.devices}
+    wanted: dict[str, str] = {device.id: device.device_class for device in plan.devices}
     wanted |= {camera.id: "camera" for camera in plan.cameras}
     for name, device_class in wanted.items():
         row = db.get(DeviceRow, (plan.venue.id, name))
@@ -97,9 +102,7 @@ def _store_devices(db: Session, plan: VenuePlan) -> None:
     _drop_missing(db, DeviceRow, plan.venue.id, set(wanted))
 
 
-def _drop_missing(
-    db: Session, table: type[Room] | type[CameraRow] | type[DeviceRow], venue: str, kept: set[str]
-) -> None:
+def _drop_missing(db: Session, table: type[_Row], venue: str, kept: set[str]) -> None:
     for row in db.exec(select(table).where(table.venue == venue)):
         if row.id not in kept:
             db.delete(row)

@@ -330,13 +330,13 @@ def _guard() -> None:
         "CREATE UNIQUE INDEX uq_alarm_standing ON alarm (origin, alarm, subject) WHERE cleared_at IS NULL"
     )
     for verb in ("INSERT", "UPDATE"):
-        op.execute(
-            f"CREATE TRIGGER user_role_exclusion_{verb.lower()} BEFORE {verb} ON user_role WHEN EXISTS ("
+        op.execute(  # the only variable parts are the two verbs above
+            f"CREATE TRIGGER user_role_exclusion_{verb.lower()} BEFORE {verb} ON user_role WHEN EXISTS ("  # noqa: S608
             "SELECT 1 FROM user_role held JOIN role_exclusion x ON x.role = held.role AND x.other = NEW.role "
             'WHERE held."user" = NEW."user") BEGIN SELECT RAISE(ABORT, \'user_role_excluded\'); END'
         )
         op.execute(
-            f"CREATE TRIGGER user_role_self_{verb.lower()} BEFORE {verb} ON user_role WHEN NEW.granted_by = "
+            f"CREATE TRIGGER user_role_self_{verb.lower()} BEFORE {verb} ON user_role WHEN NEW.granted_by = "  # noqa: S608
             '(SELECT name FROM user_account WHERE id = NEW."user") '
             "BEGIN SELECT RAISE(ABORT, 'user_role_self_granted'); END"
         )
