@@ -4,13 +4,15 @@
 the centre is pinned by its fingerprint, since nothing else is trusted yet. Imports contract, keys and httpx only.
 """
 
+import base64
 import hashlib
 import json
 import socket
 import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,11 +22,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from contract.canonical import canonical
-from contract.clock import Clock
 from contract.keys import KeyRing, PublicKey, Role
 from edge_agent.keys import Keys, make, replace_file, request_certificate
 
-POLL_SECONDS = 1.0
+POLL_SECONDS = 0.5
+_BEGINNING = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 class EnrolmentFailed(Exception):
@@ -37,43 +39,44 @@ class Application:
 
     name: str
     csr: str
-    key: PublicKey
+    signing_key_id: str
+    signing_key: str
     seal_key: str
 
-    def content(self) -> dict[str, Any]:
-        """Everything that will be trusted."""
-        return {"csr": self.csr, "key": self.key.as_dict(), "name": self.name, "seal_key": self.seal_key}
-
     def fingerprint(self) -> str:
-        """Eight decimal digits over the content."""
-        return f"{int(hashlib.sha256(canonical(self.content())).hexdigest(), 16) % 10**8:08d}"
+        """Eight decimal digits over everything that will be trusted."""
+        content = {
+            "csr": self.csr, "name": self.name, "seal_key": self.seal_key, "signing_key": self.signing_key,
+        }  # fmt: skip
+        return f"{int(hashlib.sha256(canonical(content)).hexdigest(), 16) % 10**8:08d}"
 
 
-def apply(keys: Keys, clock: Clock) -> Application:
-    """Describe a party's public halves; the signing key's term begins now."""
-    role: Role = "witness" if keys.name.endswith(".witness") else "edge"
-    public = keys.signing.describe(role, clock.now())
-    return Application(keys.name, request_certificate(keys).decode(), public, keys.recipient())
+def apply(keys: Keys) -> Application:
+    """Describe a party's public halves."""
+    public = base64.b64encode(keys.signing.public).decode()
+    return Application(
+        keys.name, request_certificate(keys).decode(), keys.signing.id, public, keys.recipient()
+    )
 
 
 def enrol(
-    folder: Path, name: str, centre: str, ca_fingerprint: str, code: str, *, clock: Clock,
-    say: Callable[[str, str], None], wait_seconds: float = 900,
+    folder: Path, name: str, centre: str, ca_fingerprint: str, code: str, *,
+    say: Callable[[dict[str, str]], None], wait_seconds: float = 900,
 ) -> Keys:  # fmt: skip
     """Make keys, ask, wait for the approval, store what the centre gave. Raises EnrolmentFailed.
 
-    `say(key, value)` shows the fingerprint and the state. Running it again asks again with the same keys.
+    `say` is given the fingerprint, then the state. Running it again asks again with the same keys.
     """
     keys = make(folder, name)
-    application = apply(keys, clock)
+    application = apply(keys)
     with _client(centre, ca_fingerprint) as client:
-        asked = _json(client.post("/edge/enrolments", json={"code": code, **application.content()}), 202)
+        asked = _json(client.post("/edge/enrolments", json={"code": code, **asdict(application)}), 202)
         if asked.get("fingerprint") != application.fingerprint():
             raise EnrolmentFailed("the centre shows another fingerprint: somebody stands in between")
-        say("fingerprint", application.fingerprint())
+        say({"id": str(asked["id"]), "fingerprint": application.fingerprint()})
         answer = _wait(client, str(asked["id"]), time.monotonic() + wait_seconds)
     _store(keys, answer)
-    say("state", "approved")
+    say({"id": str(asked["id"]), "state": "approved"})
     return keys
 
 
@@ -122,11 +125,20 @@ def _wait(client: httpx.Client, enrolment: str, deadline: float) -> dict[str, An
 
 
 def _store(keys: Keys, answer: dict[str, Any]) -> None:
-    ring = KeyRing.from_table(answer["keys"])
+    ring = KeyRing(_public_key(key_id, public) for key_id, public in answer["keys"].items())
     replace_file(keys.files.ca, str(answer["ca"]).encode())
     replace_file(keys.files.trust, json.dumps(ring.as_table(), indent=1).encode())
-    # The certificate last: a box with one is an enrolled box.
     replace_file(keys.files.certificate, str(answer["certificate"]).encode())
+    # Last: a box with this file is an enrolled box.
+    enrolled = {"name": keys.name, "certificate": keys.files.certificate.name}
+    replace_file(keys.files.path.parent / "enrolled.json", json.dumps(enrolled).encode())
+
+
+def _public_key(key_id: str, public: str) -> PublicKey:
+    """A key without its term, until the `trust` document brings the whole table."""
+    name, _, epoch = key_id.rpartition("-")
+    role: Role = "edge" if name.endswith(".edge") else "witness" if name.endswith(".witness") else "centre"
+    return PublicKey(name, role, int(epoch), base64.b64decode(public), _BEGINNING)
 
 
 def _json(response: httpx.Response, expected: int) -> dict[str, Any]:

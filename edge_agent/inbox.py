@@ -8,22 +8,32 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import pysqlite3 as sqlite
 import structlog
 from pydantic import ValidationError
 
+from contract.body import Body
 from contract.clock import Clock, parse_stamp
 from contract.commands import Command
 from contract.documents import Document
 from contract.envelope import FactDraft, Record
 from contract.keys import KeyRing
 from contract.kinds import KINDS, UnknownKind, check_body
-from contract.signing import BadSignature, KeyNotValid, SigningError, open_
+from contract.signing import (
+    BadSignature,
+    Class,
+    KeyNotValid,
+    MalformedEnvelope,
+    SigningError,
+    UnknownKey,
+    open_,
+)
 from edge_agent.alarms import Alarms
 from edge_agent.journal import Also, Journal
 
+Read = TypeVar("Read", bound=Body)
 _log = structlog.get_logger(__name__)
 _EARLY = timedelta(seconds=2)
 """A command may come this much before `not_before`: clocks differ a little."""
@@ -61,21 +71,24 @@ class Inbox:
         envelope, document = opened
         about = str(document.model_extra.get("document", "") if document.model_extra else "")
         if document.venue != self._party.venue:
-            return self._refuse("other_addressee", "document")
+            self._refuse("other_addressee", "document")
+            return None
         known = self._journal.rows(
             "SELECT serial, id FROM document WHERE kind = ? AND about = ?", (document.kind, about)
         )
         if known and known[0] == (document.serial, document.id):
             return None
         if known and document.serial <= known[0][0]:
-            return self._refuse_document(document, "serial_not_higher")
+            self._refuse_document(document, "serial_not_higher")
+            return None
         try:
             check_body("document", document.kind, document.body)
         except (UnknownKind, ValidationError):
-            return self._refuse_document(document, "not_understood")
+            self._refuse_document(document, "not_understood")
+            return None
         self._record(
             [_about_document("document_accepted", document)],
-            also=lambda db, made: _store_document(db, document, about, envelope, made[0]),
+            also=lambda db, made: _store_document(db, document, about, envelope, made[-1]),
         )
         return document
 
@@ -98,7 +111,8 @@ class Inbox:
             return None
         envelope, command = opened
         if command.to != self._party.name:
-            return self._refuse("other_addressee", "command")
+            self._refuse("other_addressee", "command")
+            return None
         if self._journal.rows("SELECT 1 FROM command WHERE id = ?", (command.id,)):
             return None
         reason = self._why_not(command)
@@ -140,7 +154,7 @@ class Inbox:
         now = self._party.clock.now()
         return max(now, last[0].fact.at) if last else now
 
-    def _open(self, class_: Any, payload: bytes, model: type[Any]) -> tuple[dict[str, Any], Any] | None:
+    def _open(self, class_: Class, payload: bytes, model: type[Read]) -> tuple[dict[str, Any], Read] | None:
         try:
             envelope = json.loads(payload)
             ring = self._party.keys().only("centre")
@@ -148,14 +162,9 @@ class Inbox:
             if KINDS.get(str(content.get("kind"))) is None:
                 _log.info("kind_unknown", kind=str(content.get("kind"))[:64])
             return envelope, model.read(content)
-        except (ValueError, ValidationError):
-            return self._refuse("malformed", class_)
-        except BadSignature:
-            return self._refuse("bad_signature", class_)
-        except KeyNotValid:
-            return self._refuse("key_not_valid", class_)
-        except SigningError:
-            return self._refuse("unknown_key", class_)
+        except (ValueError, SigningError) as error:
+            self._refuse(_reason(error), class_)
+            return None
 
     def _refuse(self, reason: str, class_: str) -> None:
         _log.warning("message_refused", reason=reason, message_class=class_)
@@ -170,6 +179,17 @@ class Inbox:
             ):
                 return
         self._record([_about_document("document_refused", document, reason)])
+
+
+def _reason(error: Exception) -> str:
+    """The key of why a message cannot be believed."""
+    for kind, reason in (
+        (MalformedEnvelope, "malformed"), (KeyNotValid, "key_not_valid"), (UnknownKey, "unknown_key"),
+        (BadSignature, "bad_signature"),
+    ):  # fmt: skip
+        if isinstance(error, kind):
+            return reason
+    return "malformed"
 
 
 def _about_document(kind: str, document: Document, reason: str | None = None) -> FactDraft:

@@ -4,6 +4,7 @@ One writer connection in one process (keeps I-7). Beside the facts stand the sma
 the same transaction as a fact: what was accepted once, serials, the recorder's reports, the centre's receipt.
 """
 
+import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -18,6 +19,7 @@ from contract.envelope import FactDraft, Position, Record, build_fact, parse_fac
 from contract.ids import uuid7
 from contract.tree import Tree
 
+RESERVE_BYTES = 512 * 1024
 OLDEST_SQLITE = (3, 51, 3)
 """Older libraries have the WAL-reset bug."""
 
@@ -63,8 +65,10 @@ class Journal:
     """Open with `Journal.open`. Appends come from one thread; reading is safe from any."""
 
     def __init__(
-        self, db: sqlite.Connection, venue: str, clock: Clock, clock_error_ms: Callable[[], int | None]
-    ) -> None:
+        self, db: sqlite.Connection, reserve: Path, venue: str, clock: Clock,
+        clock_error_ms: Callable[[], int | None],
+    ) -> None:  # fmt: skip
+        self._reserve = reserve
         self._db, self._venue, self._clock, self._clock_error_ms = db, venue, clock, clock_error_ms
         self._lock = threading.RLock()
         self._tree = Tree(bytes.fromhex(row[0]) for row in db.execute("SELECT hash FROM fact ORDER BY seq"))
@@ -94,7 +98,7 @@ class Journal:
                 raise JournalError(f"{path}: damaged; keep the file, run venue-edge fsck")
         except sqlite.DatabaseError as error:
             raise JournalError(f"{path}: {error}") from error
-        return cls(db, venue, clock, clock_error_ms)
+        return cls(db, _make_reserve(path), venue, clock, clock_error_ms)
 
     def append(self, drafts: Iterable[FactDraft], also: Also | None = None) -> list[Record]:
         """Store facts in one transaction, durable on return. Raises JournalFull: nothing was stored.
@@ -180,6 +184,13 @@ class Journal:
         with self._lock:
             self._commit([], lambda db, _: db.execute(statement, (seq, head, envelope)))
 
+    def release_reserve(self) -> bool:
+        """Give the disk the room that was kept for alarms; False when it was given before."""
+        if not self._reserve.exists():
+            return False
+        self._reserve.unlink()
+        return True
+
     def close(self) -> None:
         """Close the file; nothing is lost when this is never called."""
         with self._lock:
@@ -222,6 +233,14 @@ class Journal:
     def _records(self, where: str, values: Sequence[Any]) -> list[Record]:
         rows = self.rows(f"SELECT data FROM fact WHERE {where}", values)  # noqa: S608 - our own text
         return [parse_fact(data) for (data,) in rows]
+
+
+def _make_reserve(path: Path) -> Path:
+    """Room on the disk that is given up when it is full, so that the alarm can still be stated."""
+    reserve = path.with_suffix(".reserve")
+    if not reserve.exists() and shutil.disk_usage(path.parent).free > 8 * RESERVE_BYTES:
+        reserve.write_bytes(b"\0" * RESERVE_BYTES)
+    return reserve
 
 
 def _row(record: Record) -> tuple[Any, ...]:

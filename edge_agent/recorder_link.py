@@ -49,7 +49,7 @@ class RecorderLink:
         self._plan: Message | None = None
         self._replies: dict[str, Future[Message]] = {}
         self._server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._stopping = False
+        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._accept, name="recorder-link", daemon=True)
         self._readers: list[threading.Thread] = []
 
@@ -64,7 +64,7 @@ class RecorderLink:
 
     def stop(self) -> None:
         """Close; the recorder goes on recording and tries to come back."""
-        self._stopping = True
+        self._stopping.set()
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as knock:
             # accept() does not wake when its socket is closed; a last visitor wakes it
             knock.connect(str(self._path))
@@ -125,7 +125,7 @@ class RecorderLink:
     def _accept(self) -> None:
         while True:
             connection, _ = self._server.accept()
-            if self._stopping:
+            if self._stopping.is_set():
                 connection.close()
                 return
             connection.settimeout(None)
@@ -139,7 +139,7 @@ class RecorderLink:
                 for line in iter(lambda: lines.readline(LINE_LIMIT), b""):
                     self._take(connection, json.loads(line))
             except (OSError, ValueError, KeyError, TypeError) as error:
-                if not self._stopping:
+                if not self._stopping.is_set():
                     _log.warning("recorder_connection_failed", reason=repr(error))
             except Exception:
                 # A report that could not be journalled is not acknowledged: the recorder sends it again.
@@ -148,7 +148,7 @@ class RecorderLink:
             mine = self._peer is connection
             if mine:
                 self._peer = None
-        if mine and not self._stopping:
+        if mine:
             self._events.gone()
 
     def _take(self, connection: socket.socket, message: Message) -> None:
@@ -217,10 +217,13 @@ class RecorderChild:
                 started = time.monotonic()
                 self._spawn()
                 self._stopping.wait(pause)
-                lasted = self._child is not None and self._child.poll() is None
+                lasted = self._alive()
                 pause = RESPAWN_SECONDS[0] if lasted else min(pause * 2, RESPAWN_SECONDS[1])
                 _log.debug("recorder_spawned", lasted=lasted, after=time.monotonic() - started)
             self._stopping.wait(0.5)
+
+    def _alive(self) -> bool:
+        return self._child is not None and self._child.poll() is None
 
     def _spawn(self) -> None:
         self._log_file.parent.mkdir(parents=True, exist_ok=True)

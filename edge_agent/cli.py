@@ -1,0 +1,143 @@
+"""`venue-edge`: run, enrol, devices, fsck. Exits 0, 1 (it does not hold) or 2 (wrong use)."""
+
+import json
+import logging
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import structlog
+import typer
+
+from contract.clock import SystemClock
+from contract.keys import KeyFileError
+from contract.plan import PlanError
+from edge_agent.config_file import ConfigError, load
+from edge_agent.enrol import EnrolmentFailed, enrol
+from edge_agent.messages import load_texts
+from edge_agent.settings import EdgeSettings, load_venue
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="The edge: doors, kiosk, journal, link.")
+Config = Annotated[Path, typer.Option("--config", help="Settings file (see config/defaults/edge.toml).")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON lines.")]
+
+
+def main() -> None:
+    """Entry point."""
+    app()
+
+
+def set_up_logs(level: str) -> None:
+    """JSON lines on stderr; keys, never prose, never persons."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        processors=[
+            structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info, structlog.processors.JSONRenderer(),
+        ],
+    )  # fmt: skip
+    # what libraries say below a warning is of no use on site
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+
+
+def wrong_use(error: Exception) -> typer.Exit:
+    """Say what to write, exit 2."""
+    typer.echo(str(error), err=True)
+    return typer.Exit(2)
+
+
+def _settings(config: Path) -> EdgeSettings:
+    try:
+        settings = load(EdgeSettings, config)
+    except ConfigError as error:
+        raise wrong_use(error) from error
+    set_up_logs(settings.log_level)
+    return settings
+
+
+@app.command()
+def run(config: Config) -> None:
+    """Run until SIGTERM."""
+    settings = _settings(config)
+    from devices.build import BuildError
+    from edge_agent.journal import JournalError
+    from edge_agent.main import AlreadyRunning, Edge
+
+    try:
+        edge = Edge(settings, SystemClock())
+    except (ConfigError, PlanError, KeyFileError, BuildError) as error:
+        raise wrong_use(error) from error
+    except (JournalError, AlreadyRunning) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+    edge.start()
+    code = edge.wait()
+    edge.stop()
+    raise typer.Exit(code)
+
+
+@app.command("enrol")
+def enrol_command(
+    config: Config,
+    code: Annotated[str, typer.Option(help="The one-time code, valid 15 minutes.")],
+    ca_fingerprint: Annotated[
+        str, typer.Option(help="SHA-256 of the centre's CA, as printed with the code.")
+    ],
+    centre: Annotated[
+        str, typer.Option(help="The centre's edge port, https://…; default: the settings.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Make keys, ask the centre, wait for a person to approve, store the certificate."""
+    settings = _settings(config)
+    try:
+        plan = load_venue(settings)
+        texts = load_texts(settings.messages, settings.message_language)
+        enrol(
+            settings.folder / "keys", f"{plan.venue.id}.edge", centre or settings.centre.url, ca_fingerprint,
+            code, say=lambda said: tell(said, as_json, texts.templates),
+        )  # fmt: skip
+    except (ConfigError, PlanError, KeyFileError) as error:
+        raise wrong_use(error) from error
+    except EnrolmentFailed as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+
+
+def tell(said: dict[str, str], as_json: bool, templates: dict[str, str]) -> None:
+    """One line at once: a person, or a script, waits for it."""
+    if as_json:
+        print(json.dumps(said), flush=True)
+    elif "fingerprint" in said:
+        print(templates["cli.fingerprint"].format(value=said["fingerprint"]), flush=True)
+    else:
+        print(templates["cli.state_approved"], flush=True)
+
+
+@app.command()
+def devices(config: Config, as_json: AsJson = False, seconds: float = 4.0) -> None:
+    """Open every device of the venue file for a moment and show its state; exit 1 when one is not online."""
+    settings = _settings(config)
+    from devices.build import BuildError, build_devices
+    from devices.ports import HealthState
+
+    clock = SystemClock()
+    try:
+        plan = load_venue(settings)
+        made = build_devices(
+            [d.settings() for d in plan.devices], lambda event: None, mono_us=clock.mono_us,
+            doors=[d.model_dump() for d in plan.doors], relays=[r.model_dump() for r in plan.relays],
+            home=str(settings.state),
+        )  # fmt: skip
+    except (ConfigError, PlanError, BuildError) as error:
+        raise wrong_use(error) from error
+    made.start()
+    time.sleep(seconds)
+    found: dict[str, Any] = made.health()
+    made.stop()
+    for name, health in found.items():
+        row = {"device": name, "state": health.state.value, "reason": health.reason, "errors": health.errors}
+        print(json.dumps(row) if as_json else f"{name:24} {row['state']:9} {row['reason']}")
+    raise typer.Exit(0 if all(h.state is HealthState.ONLINE for h in found.values()) else 1)
