@@ -73,14 +73,19 @@ def hold(table: Table, actor: str, frame: Frame, wanted: Wanted) -> Draw:
         committed = _commit(table, frame, opened)
         shares = _reveal(table, frame, committed)
         return _seat(table, actor, frame, committed, shares, wanted.seats)
-    except (DrawRefused, roster.RosterRefused, NoAnswer) as error:
-        reason = error.key if isinstance(error, DrawRefused) else "draw.witness_away"
-        if isinstance(error, roster.RosterRefused):
-            reason = "draw.not_enrolled"
-        _abort(table, opened.id, reason)
+    except Exception as error:
+        _abort(table, opened.id, _reason(error))
         if isinstance(error, NoAnswer):
             raise DrawRefused("draw.witness_away") from error
         raise
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, DrawRefused):
+        return error.key
+    if isinstance(error, NoAnswer):
+        return "draw.witness_away"
+    return "draw.not_enrolled" if isinstance(error, roster.RosterRefused) else "draw.interrupted"
 
 
 def _begin(table: Table, actor: str, frame: Frame, wanted: Wanted) -> _Open:
