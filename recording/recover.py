@@ -6,13 +6,12 @@ A file without a single whole fragment proves nothing; it is moved to `.unusable
 import hashlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
-from contract.media import CHAIN_UUID, FRAGMENT_BOX, FRAGMENT_BOX_SIZE
-from recording.fmp4 import VIDEO_CLOCK, index_box
+from contract.media import FRAGMENT_BOX_SIZE, Scan, scan
+from recording.fmp4 import index_box
 from recording.index import Index, SegmentRow
 from recording.writer import sync_folder
 
@@ -20,86 +19,29 @@ _log = structlog.get_logger()
 UNUSABLE = ".unusable"
 
 
-@dataclass(slots=True)
-class Scan:
-    """What a file holds up to its last whole fragment whose chain is unbroken."""
-
-    header: bytes
-    good: int
-    chain_first: str
-    chain_last: str
-    start_us: int
-    end_us: int
-    fragments: int
-    video_samples: int
-    audio_samples: int
-    lost: int
-    keys: list[tuple[int, int]]
-    fault: str
-    """Why the scan ended before the end of the file; empty when only an index box follows."""
-
-
-def boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[tuple[bytes, int, int]]:
-    """(kind, offset, size) of the whole boxes in a range; stops at the first that is not whole."""
-    stop = len(data) if end is None else end
-    while start + 8 <= stop:
-        size = int.from_bytes(data[start : start + 4], "big")
-        if size < 8 or start + size > stop:
-            return
-        yield data[start + 4 : start + 8], start, size
+def _boxes(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """(kind, offset, end) of the boxes in a range that the contract's reader has found whole."""
+    while start + 8 <= end:
+        size = max(8, int.from_bytes(data[start : start + 4], "big"))
+        yield data[start + 4 : start + 8], start, start + size
         start += size
 
 
-def scan(data: bytes) -> Scan | None:
-    """Read a file; None without a header and one whole fragment."""
-    found = list(boxes(data))
-    if len(found) < 2 or [k for k, _, _ in found[:2]] != [b"ftyp", b"moov"]:
-        return None
-    top = found[1][1] + found[1][2]
-    result: Scan | None = None
-    rest = found[2:]
-    previous, at, fault = None, top, ""
-    for index in range(0, len(rest) - 2, 3):
-        if [k for k, _, _ in rest[index : index + 3]] != [b"uuid", b"moof", b"mdat"]:
-            break
-        end = rest[index + 2][1] + rest[index + 2][2]
-        fields = FRAGMENT_BOX.unpack_from(data, at) if rest[index][2] == FRAGMENT_BOX_SIZE else None
-        if fields is None or fields[2] != CHAIN_UUID or (previous is not None and fields[7] != previous):
-            fault = "chain_broken"
-            break
-        previous = hashlib.sha256(data[at:end]).digest()
-        result = result or Scan(data[:top], top, fields[7].hex(), "", fields[6], 0, 0, 0, 0, 0, [], "")
-        _take_fragment(result, data, rest[index + 1], fields)
-        result.good, result.chain_last, at = end, previous.hex(), end
-    if result is not None:
-        tail = [k for k, _, _ in boxes(data, result.good)]
-        clean = result.good == len(data) or tail == [b"mfra"]
-        result.fault = fault or ("" if clean else "tail_incomplete")
-    return result
+def _keyframe(data: bytes, moof: int) -> int | None:
+    """Ticks of the first picture of a fragment when it is a keyframe."""
+    end = moof + int.from_bytes(data[moof : moof + 4], "big")
+    for kind, at, stop in _boxes(data, moof + 8, end):
+        parts = {k: a + 8 for k, a, _ in _boxes(data, at + 8, stop)} if kind == b"traf" else {}
+        if parts and data[parts[b"tfhd"] + 4 : parts[b"tfhd"] + 8] == b"\0\0\0\1":
+            decode, run = parts[b"tfdt"], parts[b"trun"]
+            return int.from_bytes(data[decode + 4 : decode + 12], "big") if data[run + 12] == 2 else None
+    return None
 
 
-def _take_fragment(result: Scan, data: bytes, moof: tuple[bytes, int, int], fields: tuple[int, ...]) -> None:
-    result.fragments += 1
-    result.lost += fields[3]
-    for kind, at, size in boxes(data, moof[1] + 8, moof[1] + moof[2]):
-        if kind == b"traf":
-            _take_traf(result, data, at + 8, at + size, moof[1], fields[6])
-
-
-def _take_traf(result: Scan, data: bytes, start: int, end: int, moof_at: int, first_us: int) -> None:
-    parts = {kind: at + 8 for kind, at, _ in boxes(data, start, end)}
-    track = int.from_bytes(data[parts[b"tfhd"] + 4 : parts[b"tfhd"] + 8], "big")
-    run = parts[b"trun"]
-    count = int.from_bytes(data[run + 4 : run + 8], "big")
-    if track != 1:
-        result.audio_samples += count
-        return
-    result.video_samples += count
-    ticks = sum(int.from_bytes(data[run + 16 + 8 * i : run + 20 + 8 * i], "big") for i in range(count))
-    result.end_us = first_us + ticks * 1_000_000 // VIDEO_CLOCK
-    decode = parts[b"tfdt"]
-    if data[run + 12] == 2:
-        result.keys.append((int.from_bytes(data[decode + 4 : decode + 12], "big"), moof_at))
+def _keys(data: bytes, found: Scan) -> list[tuple[int, int]]:
+    """(ticks, offset of the moof) of every fragment that starts with a keyframe."""
+    offsets = [f.offset + FRAGMENT_BOX_SIZE for f in found.fragments]
+    return [(ticks, at) for at in offsets if (ticks := _keyframe(data, at)) is not None]
 
 
 class Recovery:
@@ -119,36 +61,33 @@ class Recovery:
         return adopted
 
     def _adopt(self, path: Path, file: str, camera: str) -> SegmentRow | None:
-        data = path.read_bytes()
-        found = scan(data)
-        if found is None or not found.end_us:
+        with path.open("rb") as handle:
+            found = scan(handle)
+        if not found.fragments:
             self._set_aside(path)
             return None
-        if found.fault == "tail_incomplete":
+        if not found.closed and not found.faults:
             self._cut(path, found)
-            data = path.read_bytes()
-        handle = os.open(path, os.O_RDONLY)
-        os.fsync(handle)
-        os.close(handle)
+        with path.open("rb") as handle:
+            os.fsync(handle.fileno())
         sync_folder(path.parent)
-        row = SegmentRow(
-            camera, file, found.start_us, found.end_us, len(data), hashlib.sha256(data).hexdigest(),
-            found.chain_first, found.chain_last, found.fragments, found.video_samples, found.audio_samples,
-            found.lost, path.suffix[1:],
-        )  # fmt: skip
+        row = _row(path, file, camera, found)
         covered = self._index.covered_us(camera)
-        if covered is not None and covered < found.start_us:
-            self._index.add_gap(camera, covered, found.start_us, "both", "recorder_crashed", found.start_us)
-        self._index.add_segment(row, None if covered is None else max(covered, found.end_us))
-        _log.info("segment_adopted", camera=camera, file=file, fragments=found.fragments, fault=found.fault)
+        if covered is not None and covered < row.start_us:
+            self._index.add_gap(camera, covered, row.start_us, "both", "recorder_crashed", row.start_us)
+        self._index.add_segment(row, None if covered is None else max(covered, row.end_us))
+        faults = [fault.key for fault in found.faults]
+        _log.info("segment_adopted", camera=camera, file=file, fragments=row.fragments, faults=faults)
         return row
 
     def _cut(self, path: Path, found: Scan) -> None:
         """Cut the incomplete tail off and close the file with its index box."""
+        last = found.fragments[-1]
         with path.open("r+b") as handle:
-            handle.truncate(found.good)
-            handle.seek(found.good)
-            handle.write(index_box(found.keys))
+            keys = _keys(handle.read(), found)
+            handle.truncate(last.offset + last.size)
+            handle.seek(last.offset + last.size)
+            handle.write(index_box(keys))
 
     def _set_aside(self, path: Path) -> None:
         place = self._root / UNUSABLE
@@ -159,17 +98,31 @@ class Recovery:
         _log.warning("file_unusable", file=path.name)
 
 
+def _row(path: Path, file: str, camera: str, found: Scan) -> SegmentRow:
+    """The row of a file as its bytes say."""
+    with path.open("rb") as handle:
+        digest = hashlib.file_digest(handle, "sha256").hexdigest()
+    return SegmentRow(
+        camera, file, found.start_us or 0, found.end_us or 0, path.stat().st_size, digest, found.chain_first or "",
+        found.chain_last or "", len(found.fragments), found.video_samples, found.audio_samples, found.lost,
+        found.container or "",
+    )  # fmt: skip
+
+
+_ROUNDED = ("start_us", "end_us")
+
+
 def verify_file(path: Path, row: SegmentRow) -> list[str]:
     """What does not hold between a row and its file; empty when all does."""
     if not path.exists():
         return ["file_missing"]
-    data = path.read_bytes()
-    found = scan(data)
-    if found is None:
-        return ["not_readable"]
-    held = {
-        "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data), "chain_first": found.chain_first,
-        "chain_last": found.chain_last, "fragments": found.fragments, "start_us": found.start_us,
-    }  # fmt: skip
-    wrong = [name for name, value in held.items() if value != getattr(row, name)]
-    return wrong + ([found.fault] if found.fault else [])
+    with path.open("rb") as handle:
+        found = scan(handle)
+    held = _row(path, row.file, row.camera, found)
+    wrong = [n for n in SegmentRow.__slots__ if n not in _ROUNDED and getattr(held, n) != getattr(row, n)]
+    wrong += [n for n in _ROUNDED if abs(getattr(held, n) - getattr(row, n)) > _ROUNDING_US]
+    return wrong + [fault.key for fault in found.faults] + (["truncated"] if found.truncated else [])
+
+
+_ROUNDING_US = 100_000
+"""The file counts in ticks of the camera's clock, the row in wall time: a slewed minute differs by up to 60 ms."""

@@ -16,6 +16,8 @@ from recording.writer import CameraStore, DiskThreads
 
 _HEADROOM = VIDEO_CLOCK * HEADROOM_MS // 1000
 _SOUND_TOLERANCE_MS = 10
+_SOUND_GAP_US = 150_000
+"""A longer hole in the sound is declared; below the 200 ms that the reckoning lets pass."""
 _DRIFT_US, _OVERLAP_US = 20_000, 2_000_000
 
 
@@ -116,7 +118,7 @@ class Segmenter:
 
     def abandon(self) -> None:
         """The store closed the segment because the disk failed: begin anew at the next keyframe."""
-        self._segment = self._pending = None
+        self._segment = self._pending = self._audio_until = None
         self._building = _Building()
 
     def close(self, cause: str) -> None:
@@ -224,12 +226,12 @@ class Segmenter:
             return
         wall_us = timeline.video.wall_us(ticks)
         if self._segment is not None and self._stop_at is not None and wall_us >= self._stop_at:
-            self._finish()
+            self._finish(continues=False)
             self._stop(self._stop_at)
         if not unit.key or form is None:
             return
         if self._segment is not None and self._is_due(ticks, form):
-            self._finish()
+            self._finish(continues=True)
             span = self._settings.segment_us
             timeline.slew(ticks, self.drift.error_us(), span)
         elif self._segment is None:
@@ -261,8 +263,7 @@ class Segmenter:
             return
         start_us = self._timeline.video.wall_us(ticks)
         self._segment = _Segment(form, start_us, ticks)
-        if self._audio_until is None or self._audio_until < start_us - self._settings.silence_us:
-            self._audio_until = start_us
+        self._audio_until = start_us if self._audio_until is None else self._audio_until
         self._building = _Building(ticks=ticks)
         self._post(lambda: self._store.open(form, start_us))
 
@@ -284,10 +285,10 @@ class Segmenter:
             self._post(lambda: self._store.note_cause("disk_slow"))
             self.abandon()
 
-    def _finish(self) -> None:
+    def _finish(self, *, continues: bool) -> None:
         """End the segment after its last whole picture, and the cuts that waited for it."""
         self._flush()
-        self._end_sound()
+        self._end_sound(continues)
         if self._timeline is not None and self._segment is not None:
             self._end_us = self._timeline.video.wall_us(self._building.ticks)
         self._segment = None
@@ -309,14 +310,13 @@ class Segmenter:
         if self._pending is not None:
             self._append(self._pending, self._step)
         self._post(lambda: self._store.note_cause(cause))
-        self._finish()
+        self._finish(continues=False)
         self.cause = cause
 
     def _stop(self, until_us: int) -> None:
         """The duty to record ends here."""
         self._break(self.cause)
         self.recording, self._stop_at, cause = False, None, self.cause
-        self._audio_until = None
         self._post(lambda: self._store.end_duty(until_us, cause))
 
     def _add_sound(self, chunk: SoundChunk, at: int, start_us: int, clock: int) -> None:
@@ -337,20 +337,23 @@ class Segmenter:
 
     def _note_sound(self, start_us: int, end_us: int) -> None:
         """Declare a hole in the sound once it is over."""
-        if self._audio_until is not None and start_us - self._audio_until > self._settings.silence_us:
+        if self._audio_until is not None and start_us - self._audio_until > _SOUND_GAP_US:
             begin = self._audio_until
             self._post(lambda: self._store.sound_gap(begin, start_us, "no_audio"))
         self._audio_until = max(self._audio_until or 0, end_us)
 
-    def _end_sound(self) -> None:
+    def _end_sound(self, continues: bool) -> None:
         """At the end of a segment: declare sound that stopped in it or never came."""
         segment, until = self._segment, self._audio_until
-        if segment is None or segment.form.audio is None or until is None or self._timeline is None:
+        if segment is None or until is None or self._timeline is None:
             return
         end_us = self._timeline.video.wall_us(self._building.ticks)
-        if end_us - until > self._settings.silence_us:
+        limit = self._settings.silence_us if continues else _SOUND_GAP_US
+        if segment.form.audio is not None and end_us - until > limit:
             self._post(lambda: self._store.sound_gap(until, end_us, "no_audio"))
             self._audio_until = end_us
+        if not continues:
+            self._audio_until = None
 
     def _post(self, job: Callable[[], None]) -> None:
         self._disk.post(self._camera, job)

@@ -294,13 +294,11 @@ class CameraServer:
 
     async def start(self) -> None:
         """Load the clips (FileNotFoundError names what is missing), listen and play."""
-        loaded: dict[Path, Clip] = {}
+        paths = [self._clip_path(spec) for spec in self._specs]
+        loaded = {path: load_clip(path) for path in set(paths)}
         await self._server.start()
         mono0, wall0 = time.monotonic_ns(), time.time_ns()
-        for order, spec in enumerate(self._specs):
-            path = self._clip_path(spec)
-            if path not in loaded:
-                loaded[path] = load_clip(path)
+        for order, (spec, path) in enumerate(zip(self._specs, paths, strict=True)):
             url = f"rtsp://{self._host}:{self.port}{spec['path']}"
             camera = SimCamera(spec["id"], loaded[path], order, url)
             self._cameras[spec["id"]] = self._sources[spec["path"].rstrip("/")] = camera
