@@ -97,9 +97,9 @@ def windows(facts: Iterable[Mapping[str, Any]]) -> list[Span]:
     for fact in facts:
         last = max(last, wall_us(fact))
         if fact["kind"] == "session_opened" and start is None:
-            start = int(fact["body"].get("from_us", wall_us(fact)))
+            start = _instant(fact, "from_us")
         elif fact["kind"] == "recording_stopped" and start is not None:
-            spans.append((start, int(fact["body"].get("until_us", wall_us(fact)))))
+            spans.append((start, _instant(fact, "until_us")))
             start = None
     if start is not None:
         spans.append((start, last))
@@ -148,6 +148,11 @@ def wall_us(fact: Mapping[str, Any]) -> int:
 def second_of(micros: int) -> str:
     """`2026-11-20T01:00:00Z`: the second an instant lies in, for findings."""
     return datetime.fromtimestamp(micros // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _instant(fact: Mapping[str, Any], name: str) -> int:
+    given = fact["body"].get(name)
+    return wall_us(fact) if given is None else int(given)
 
 
 def _before_statement(facts: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -8,11 +8,12 @@ from contract.body import Body, Count, Hash, Micros, Name
 
 
 class SessionOpened(Body):
-    """Recording of the session's rooms is due from now on."""
+    """Recording of these cameras is due from now on, or from `from_us`."""
 
     sitting: Name
     rooms: list[str]
     cameras: list[str]
+    from_us: Micros | None = None
 
 
 class RecordingStarted(Body):
@@ -22,7 +23,9 @@ class RecordingStarted(Body):
 
 
 class RecordingStopped(RecordingStarted):
-    """The recorder finalised its last segments of these cameras."""
+    """Recording was due until now, or until `until_us`; everything before is in segments or declared gaps."""
+
+    until_us: Micros | None = None
 
 
 class SegmentFinalised(Body):
