@@ -1,13 +1,10 @@
 """`venue-edge`: run, enrol, devices, fsck. Exits 0, 1 (it does not hold) or 2 (wrong use)."""
 
 import json
-import logging
-import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any
 
-import structlog
 import typer
 
 from contract.clock import SystemClock
@@ -17,6 +14,7 @@ from edge_agent.config_file import ConfigError, load
 from edge_agent.enrol import EnrolmentFailed, enrol
 from edge_agent.messages import load_texts
 from edge_agent.settings import EdgeSettings, load_venue
+from edge_agent.terminal import set_up_logs, tell, wrong_use
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="The edge: doors, kiosk, journal, link.")
 Config = Annotated[Path, typer.Option("--config", help="Settings file (see config/defaults/edge.toml).")]
@@ -26,26 +24,6 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON lines.")]
 def main() -> None:
     """Entry point."""
     app()
-
-
-def set_up_logs(level: str) -> None:
-    """JSON lines on stderr; keys, never prose, never persons."""
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        processors=[
-            structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info, structlog.processors.JSONRenderer(),
-        ],
-    )  # fmt: skip
-    # what libraries say below a warning is of no use on site
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
-
-
-def wrong_use(error: Exception) -> typer.Exit:
-    """Say what to write, exit 2."""
-    typer.echo(str(error), err=True)
-    return typer.Exit(2)
 
 
 def _settings(config: Path) -> EdgeSettings:
@@ -104,16 +82,6 @@ def enrol_command(
     except EnrolmentFailed as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
-
-
-def tell(said: dict[str, str], as_json: bool, templates: dict[str, str]) -> None:
-    """One line at once: a person, or a script, waits for it."""
-    if as_json:
-        print(json.dumps(said), flush=True)
-    elif "fingerprint" in said:
-        print(templates["cli.fingerprint"].format(value=said["fingerprint"]), flush=True)
-    else:
-        print(templates["cli.state_approved"], flush=True)
 
 
 @app.command()

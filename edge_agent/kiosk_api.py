@@ -74,14 +74,7 @@ def build(desk: KioskDesk, pages: Path) -> FastAPI:
 
 def _add_kiosk(app: FastAPI, desk: KioskDesk) -> None:
     """What a kiosk's own page may do."""
-
-    def own(kiosk: str, x_kiosk_token: Annotated[str, Header()] = "") -> str:
-        expected = desk.tokens.get(kiosk, "")
-        if not expected or not hmac.compare_digest(expected.encode(), x_kiosk_token.encode()):
-            raise HTTPException(403, {"key": "kiosk.not_yours", "params": {}})
-        return kiosk
-
-    Own = Annotated[str, Depends(own)]  # noqa: N806 - a type
+    Own = _own(desk)  # noqa: N806 - a type
 
     @app.get("/kiosk/api/{kiosk}/screen", operation_id="kiosk_screen")
     def screen(kiosk: Own) -> Screen:
@@ -102,12 +95,20 @@ def _add_kiosk(app: FastAPI, desk: KioskDesk) -> None:
 
     @app.post("/kiosk/api/{kiosk}/frames", operation_id="kiosk_frames", status_code=202)
     async def frames(kiosk: Own, frames: list[UploadFile]) -> dict[str, bool]:
-        if len(frames) > MAX_FRAMES:
-            raise HTTPException(413, {"key": "kiosk.too_many_frames", "params": {"most": MAX_FRAMES}})
-        jpegs = [await frame.read(MAX_FRAME_BYTES + 1) for frame in frames]
-        if any(len(jpeg) > MAX_FRAME_BYTES for jpeg in jpegs):
-            raise HTTPException(413, {"key": "kiosk.frame_too_large", "params": {"most": MAX_FRAME_BYTES}})
+        jpegs = await _read_frames(frames)
         return {"taken": desk.frames(kiosk, jpegs)}
+
+
+def _own(desk: KioskDesk) -> Any:
+    """The path's kiosk, once the page's token is that kiosk's."""
+
+    def own(kiosk: str, x_kiosk_token: Annotated[str, Header()] = "") -> str:
+        expected = desk.tokens.get(kiosk, "")
+        if not expected or not hmac.compare_digest(expected.encode(), x_kiosk_token.encode()):
+            raise HTTPException(403, {"key": "kiosk.not_yours", "params": {}})
+        return kiosk
+
+    return Annotated[str, Depends(own)]
 
 
 def _add_public(app: FastAPI, desk: KioskDesk) -> None:
@@ -123,6 +124,15 @@ def _add_public(app: FastAPI, desk: KioskDesk) -> None:
     @app.get("/health", operation_id="health")
     def health() -> dict[str, Any]:
         return desk.health()
+
+
+async def _read_frames(frames: list[UploadFile]) -> list[bytes]:
+    if len(frames) > MAX_FRAMES:
+        raise HTTPException(413, {"key": "kiosk.too_many_frames", "params": {"most": MAX_FRAMES}})
+    jpegs = [await frame.read(MAX_FRAME_BYTES + 1) for frame in frames]
+    if any(len(jpeg) > MAX_FRAME_BYTES for jpeg in jpegs):
+        raise HTTPException(413, {"key": "kiosk.frame_too_large", "params": {"most": MAX_FRAME_BYTES}})
+    return jpegs
 
 
 async def _screens(desk: KioskDesk, kiosk: str) -> AsyncIterator[ServerSentEvent]:
