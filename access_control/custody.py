@@ -22,11 +22,17 @@ def subject(key: LockerKey) -> str:
 
 
 def bank_is_busy(ctx: Context, bank: str, but: LockerKey | None = None) -> bool:
-    """Whether another locker of the bank is open or about to open (keeps I-6)."""
+    """Whether another locker of the bank is open, about to open or perhaps just opened (keeps I-6)."""
     return any(
-        key[0] == bank and key != but and (locker.waiting or locker.state in _OPEN)
+        key[0] == bank and key != but and (locker.waiting or locker.state in _OPEN or _perhaps_open(ctx, key))
         for key, locker in ctx.area.lockers.items()
     )
+
+
+def _perhaps_open(ctx: Context, key: LockerKey) -> bool:
+    """An unknown opening: its contact has a few seconds to say so."""
+    unknown = ("locker_result_unknown", subject(key)) in ctx.area.alarms
+    return unknown and ctx.now.since(ctx.area.locker(key).since_us) <= ctx.settings.locker_settle_s
 
 
 def give_locker(ctx: Context, visit: Visit, gone: LockerKey | None = None) -> Decision:
@@ -153,7 +159,7 @@ def answered(ctx: Context, visit: Visit, key: LockerKey, purpose: Purpose, resul
     """State the result of an opening and what follows from it."""
     stated = facts(_opened(visit, key, purpose, result))
     if result is Result.DONE:
-        return stated
+        return stated + cleared(ctx, "locker_result_unknown", subject(key)) + cleared(ctx, "locker_stuck", subject(key))
     if result is Result.UNKNOWN:
         return stated + raised(ctx, "locker_result_unknown", subject(key), visit)
     if purpose == "deposit" and not ctx.area.locker(key).used:

@@ -95,7 +95,7 @@ class World:
     def restart(self, reboot: bool = False) -> Decision:
         self.boot = f"boot-{int(self.boot[5:]) + 1}"
         if reboot:
-            self.clock._mono_us = 1_000
+            self.clock._mono_us = 60_000_000
         self.rosters = Rosters(self.rosters.open, self.rosters.coming, {})
         self.state("edge_started", {"version": "0", "simulated": True, "recovered_from_seq": len(self.records)})
         return self.take(recover(self.area, self.now, self.settings))
