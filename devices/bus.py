@@ -30,6 +30,7 @@ _log = structlog.get_logger(__name__)
 _BACKOFF_FIRST_S, _BACKOFF_LAST_S = 0.3, 5.0
 _ACT_WAITS_AT_MOST_S = 2.0
 _IDLE_LISTEN_S = 0.05
+_GAP_S = 0.15
 _SILENCE_S, _SETTLE_AT_MOST_S = 0.03, 0.3
 
 
@@ -95,21 +96,25 @@ class Wire:
             raise PortLostError("hung up")
         return data
 
-    def ask(self, request: bytes, take: Callable[[bytearray], T | None], timeout: float) -> T:
-        """Drop what lies in the buffer, send once, give `take` the growing buffer until it returns a value.
+    def ask(
+        self, request: bytes, take: Callable[[bytearray], T | None], timeout: float, gap: float = _GAP_S
+    ) -> T:
+        """Send once, give `take` the growing buffer until it returns a value.
 
-        Raises NoAnswerError after `timeout` seconds, PortLostError.
+        `take` removes what it has used or judged to be noise. Raises NoAnswerError after `timeout` seconds, or when
+        bytes came and then none for `gap` seconds; PortLostError.
         """
         self._settle()
         self.write(request)
-        return self.hear(take, timeout)
+        return self._hear(take, timeout, gap)
 
-    def hear(self, take: Callable[[bytearray], T | None], timeout: float) -> T:
-        """As `ask` without sending. `take` removes from the buffer what it has used or judged to be noise."""
+    def _hear(self, take: Callable[[bytearray], T | None], timeout: float, gap: float) -> T:
         buffer, heard = bytearray(), False
         until = time.monotonic() + timeout
         while (left := until - time.monotonic()) > 0:
-            data = self.read(left)
+            data = self.read(min(left, gap) if heard else left)
+            if heard and not data:
+                break  # it spoke and fell silent: what came is all there is
             heard = heard or bool(data)
             buffer += data
             if data and (value := take(buffer)) is not None:

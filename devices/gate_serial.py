@@ -20,6 +20,8 @@ _ANSWER_S = 0.3
 _RECOUNT_EVERY_S, _RECOUNT_TRIES = 1.0, 3
 _POLL_EVERY_S, _WHEN_OFFLINE_S = 0.1, 1.5
 _BEAMS_LIVE_US = 3_000_000
+_Beams = list[tuple[int, int]]
+"""Beam codes with the time of each."""
 
 
 class SerialGate:
@@ -42,8 +44,8 @@ class SerialGate:
         self._keeper = HealthKeeper(id, mono_us, self._listener)
         self._buffer = bytearray()
         self._counters: GateCounters | None = None
-        self._beams: list[tuple[int, int]] = []
-        self._results: list[PassageResult] = []
+        self._beams: _Beams = []
+        self._results: list[tuple[PassageResult, _Beams]] = []
         self._suspect: GateCounters | None = None
         bus.add(self)
 
@@ -153,12 +155,14 @@ class SerialGate:
         if frame.tag == codec.BEAM and len(frame.data) == 1:
             self._beams.append((frame.data[0], self._mono_us()))
         elif frame.tag == codec.RESULT and (result := codec.parse_result(frame)) is not None:
-            self._results.append(result)
+            # the next person may be in the beams before this one is told
+            self._results.append((result, self._beams))
+            self._beams = []
 
     def _ask_for_result(self, wire: Wire) -> None:
         result = codec.parse_result(self._ask(wire, codec.RESULT))
         if result is not None:
-            self._results.append(result)
+            self._results.append((result, []))
         self._settle_results(wire)
 
     # ---- passages ----
@@ -171,12 +175,12 @@ class SerialGate:
 
     def _settle_results(self, wire: Wire) -> None:
         while self._results:
-            result = self._results.pop(0)
+            result, beams = self._results.pop(0)
             try:
                 recount: GateCounters | None = self._agreed_counters(wire)
             except NoAnswerError:
                 recount = None  # the passage is told, and it is doubtful
-            self._tell(result, recount)
+            self._tell(result, recount, beams)
 
     def _recount(self, wire: Wire) -> None:
         """A counter that moved without a frame is a passage that nobody can vouch for."""
@@ -184,21 +188,21 @@ class SerialGate:
         if self._results:
             self._settle_results(wire)
         elif counters == self._suspect:  # the frame had a whole period to arrive
-            self._tell(None, counters)
+            beams, self._beams = self._beams, []
+            self._tell(None, counters, beams)
         elif counters != self._counters:
             self._suspect = counters
         else:
-            self._beams.clear()
+            self._beams = []
 
-    def _tell(self, result: PassageResult | None, recount: GateCounters | None) -> None:
+    def _tell(self, result: PassageResult | None, recount: GateCounters | None, beams: _Beams) -> None:
         before = self._counters or GateCounters(0, 0, 0, 0)
-        codes = [code for code, _ in self._beams] if self.listens else None
+        codes = [code for code, _ in beams] if self.listens else None
         judged = codec.judge(before, result, codes, recount)
         now = self._mono_us()
-        times = [at for _, at in self._beams] or [now]
+        times = [at for _, at in beams] or [now]
         self._counters = recount or (result.counters if result else before)
         self._suspect = None
-        self._beams.clear()
         if judged.doubts:
             _log.warning("gate_passage_doubtful", gate=self.id, doubts=judged.doubts)
         self._listener(
@@ -216,6 +220,6 @@ class SerialGate:
 
     def _forget(self) -> None:
         self._buffer.clear()
-        self._beams.clear()
+        self._beams = []
         self._results.clear()
         self._suspect = None

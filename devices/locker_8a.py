@@ -171,7 +171,7 @@ class Locker8A:
         self._last_opening = time.monotonic()
         try:
             request = open_request(self._board, locker)
-            wire.ask(request, one_state(self._board, locker, _OPEN), _OPEN_ANSWER_S)
+            wire.ask(request, one_state(self._board, locker, _OPEN), _OPEN_ANSWER_S, gap=_OPEN_ANSWER_S)
             answered = True
         except NoAnswerError as error:
             self._health.missed(error.reason)

@@ -1,0 +1,116 @@
+"""Doors and relays on one Modbus board over a real pty; judged by the simulated door and by the wire."""
+
+import time
+from pathlib import Path
+
+import pytest
+from pymodbus.client import ModbusSerialClient
+from small_site import Site, drivers, eventually, write_plan
+
+from devices.modbus import write_request
+from devices.ports import DeviceEvent, DoorChanged, ExitPressed, Result
+from tests.simulated import simulated_venue
+
+
+def unlocks(site: Site, coil: int = 0) -> int:
+    return site.sim.heard("board").count(write_request(1, coil, True))
+
+
+@pytest.mark.req("C4")
+def test_unlock_opens_this_door_only_and_locks_again(site: Site) -> None:
+    assert site.sim.post("/doors/door-a/open") == {"opened": False}
+    assert site.devices.doors["door-a"].unlock(1.0).result(5) is Result.DONE
+    assert site.sim.post("/doors/door-b/open") == {"opened": False}
+    assert site.sim.post("/doors/door-a/open") == {"opened": True}
+    assert eventually(lambda: site.devices.doors["door-a"].is_open())
+    site.sim.post("/doors/door-a/close")
+    assert eventually(lambda: site.sim.get("/doors/door-a")["locked"], 2)
+    assert eventually(lambda: site.devices.doors["door-a"].is_open() is False)
+    released, engaged = (site.sim.events(e)[0]["t_us"] for e in ("lock_released", "lock_engaged"))
+    assert 0.9e6 < engaged - released < 1.4e6
+    changes = [(e.door, e.open) for e in site.of(DoorChanged) if not e.initial]
+    assert changes == [("door-a", True), ("door-a", False)]
+    assert unlocks(site) == 1
+
+
+def test_forced_door_is_seen_within_150_ms(site: Site) -> None:
+    before = time.monotonic()
+    site.sim.post("/doors/door-b/open", force=True)
+    assert eventually(lambda: site.devices.doors["door-b"].is_open(), 1)
+    assert time.monotonic() - before < 0.4
+
+
+def test_exit_button_needs_no_software(site: Site) -> None:
+    """The button is wired to the lock: it works with the board's line dead, and is seen when it is alive."""
+    site.sim.post("/doors/door-a/exit", seconds=0.5)
+    assert eventually(lambda: site.of(ExitPressed))
+    assert eventually(lambda: site.sim.get("/doors/door-a")["locked"], 2)
+    site.sim.fault("board", dead=True)
+    site.sim.post("/doors/door-a/exit")
+    assert site.sim.post("/doors/door-a/walk", timeout=1.0, open_for=0.1) == {"opened": True}
+
+
+def test_answer_lost_is_unknown_one_unlock_and_locked_again(site: Site) -> None:
+    site.sim.fault("board", mute=True)
+    assert site.devices.doors["door-a"].unlock(0.5).result(5) is Result.UNKNOWN
+    site.sim.fault("board", mute=0)
+    assert eventually(lambda: site.sim.get("/doors/door-a")["locked"], 5)
+    assert unlocks(site) == 1
+
+
+def test_only_the_echo_lost_is_decided_by_reading_back(site: Site) -> None:
+    site.sim.fault("board", wrong=True)
+    assert site.devices.doors["door-a"].unlock(0.5).result(5) is Result.DONE
+    assert unlocks(site) == 1
+
+
+def test_a_coil_that_does_not_move_is_refused(site: Site) -> None:
+    site.sim.fault("board", jam=True)
+    assert site.devices.doors["door-a"].unlock(0.5).result(5) is Result.REFUSED
+    assert unlocks(site) == 1
+
+
+def test_pulled_cable_during_a_pulse_locks_when_it_is_back(site: Site) -> None:
+    assert site.devices.doors["door-a"].unlock(30.0).result(5) is Result.DONE
+    site.sim.fault("board", unplugged=True)
+    assert eventually(lambda: not site.online("board"))
+    assert site.devices.doors["door-b"].unlock(1.0).result(5) is Result.REFUSED
+    site.sim.fault("board", unplugged=False)
+    assert eventually(lambda: site.sim.get("/doors/door-a")["locked"], 5)
+    assert eventually(lambda: site.online("board"))
+    assert (unlocks(site, 0), unlocks(site, 1)) == (1, 0)
+
+
+def test_a_door_left_unlocked_by_a_crash_is_locked_at_start(tmp_path: Path) -> None:
+    plan = write_plan(tmp_path)
+    with simulated_venue(plan, tmp_path) as sim:
+        client = ModbusSerialClient(str(tmp_path / "dev" / "board"), baudrate=9600, timeout=1)
+        assert client.connect()
+        assert not client.write_coil(1, True, device_id=1).isError()
+        assert client.read_discrete_inputs(0, count=8, device_id=1).bits[:2] == [True, True]
+        client.close()
+        assert sim.get("/doors/door-b")["locked"] is False
+        events: list[DeviceEvent] = []
+        devices = drivers(plan, tmp_path, events)
+        devices.start()
+        assert eventually(lambda: sim.get("/doors/door-b")["locked"])
+        devices.stop()
+
+
+def test_stopping_locks_what_is_unlocked(tmp_path: Path) -> None:
+    plan = write_plan(tmp_path)
+    with simulated_venue(plan, tmp_path) as sim:
+        devices = drivers(plan, tmp_path, [])
+        devices.start()
+        assert eventually(lambda: devices.doors["door-a"].is_open() is False)
+        assert devices.doors["door-a"].unlock(30).result(5) is Result.DONE
+        devices.stop()
+        assert sim.get("/doors/door-a")["locked"] is True
+
+
+def test_facility_relay(site: Site) -> None:
+    power = site.devices.relays["power"]
+    assert power.switch(True).result(5) is Result.DONE
+    assert site.sim.get("/relays/board")["coils"][6] is True
+    assert power.switch(False).result(5) is Result.DONE
+    assert [e["on"] for e in site.sim.events("facility_switched")] == [True, False]
