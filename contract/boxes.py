@@ -37,10 +37,10 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Samples of one medium in one fragment. Durations in microseconds, rounded down; `start` in ticks."""
+    """Samples of one medium in one fragment. Microseconds, rounded down; `start_us` counts in the file."""
 
     samples: int = 0
-    start: int = 0
+    start_us: int = 0
     duration_us: int = 0
     longest_us: int = 0
     bytes: int = 0
@@ -160,10 +160,9 @@ def _traf(data: bytes, tracks: dict[int, Track]) -> tuple[Track, Run]:
             (start,) = _take(">4xQ" if payload[:1] == b"\x01" else ">4xI", payload)
         elif kind == b"trun":
             sums = _trun(payload, duration, size, sums)
-    scale = track.timescale
-    run = Run(
-        sums.samples, start, sums.ticks * 1_000_000 // scale, sums.longest * 1_000_000 // scale, sums.size
-    )
+    ticks = (start, sums.ticks, sums.longest)
+    start_us, duration_us, longest_us = (value * 1_000_000 // track.timescale for value in ticks)
+    run = Run(sums.samples, start_us, duration_us, longest_us, sums.size)
     return track, run
 
 
