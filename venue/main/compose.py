@@ -34,31 +34,34 @@ from venue.sites.loading import simulated_sites
 _SUBJECTS = ("bookings", "sessions", "experts", "supervision", "archive", "transactions")
 
 
-def _part(subject: str, module: str, name: str) -> Any:
-    """`venue.SUBJECT.MODULE.NAME`, or None where a subject has no such module."""
-    full = f"venue.{subject}.{module}"
-    if importlib.util.find_spec(full) is None:
-        return None
-    return getattr(importlib.import_module(full), name)
+def _part(subject: str, name: str, *modules: str) -> Any:
+    """`NAME` of the first of a subject's modules that has it, or None where the subject has none."""
+    for module in modules:
+        full = f"venue.{subject}.{module}"
+        if importlib.util.find_spec(full) is not None:
+            found = getattr(importlib.import_module(full), name, None)
+            if found is not None:
+                return found
+    return None
 
 
 def import_tables() -> None:
     """Make every table known, for migrations."""
     for subject in ("edge_link", "identity", "sites", *_SUBJECTS):
-        _part(subject, "tables", "__name__")
+        _part(subject, "__name__", "tables")
     importlib.import_module("venue.db.alarms")
 
 
 def routers() -> list[APIRouter]:
     """Everything under `/api`, core first."""
-    found = [_part(subject, "api", "router") for subject in _SUBJECTS]
+    found = [_part(subject, "router", "api") for subject in _SUBJECTS]
     return [identity_api.router, sites_api.router, operations_api.router, *filter(None, found)]
 
 
 def fact_handlers() -> Mapping[str, Sequence[Handler]]:
     """Kind of fact → who takes it, in order: core, then subjects."""
     tables = [link_handlers, site_handlers]
-    tables += filter(None, (_part(subject, "handlers", "handlers") for subject in _SUBJECTS))
+    tables += filter(None, (_part(subject, "handlers", "handlers", "api") for subject in _SUBJECTS))
     merged: dict[str, list[Handler]] = {}
     for table in tables:
         for kind, handler in table.items():
@@ -81,7 +84,7 @@ def duties() -> list[Duty]:
     """Every timed duty of the centre."""
     found = [Duty("check_revocation_list", 3600.0, _check_crl)]
     for subject in _SUBJECTS:
-        found += _part(subject, "duties", "duties") or []
+        found += _part(subject, "duties", "duties", "api") or []
     return found
 
 
@@ -195,7 +198,7 @@ def edge_app(state: Mapping[str, Any]) -> FastAPI:
     """The edge port."""
     app = _app(state, "jianzheng edge port")
     app.include_router(edge_api.enrolment_router(state["ca"], state["keys"]))
-    make_intake = _part("archive", "intake", "make_intake")
+    make_intake = _part("archive", "make_intake", "intake")
     if make_intake is not None:
         app.include_router(edge_api.evidence_router(make_intake(state["settings"], state["database"])))
     app.add_middleware(Shield, max_body=edge_api.MAX_SEGMENT, https=True)
