@@ -14,6 +14,7 @@ export const readMe = () => ask<Shape.Me>("GET", "/api/me");
 export const readUsers = () => ask<Shape.UserRow[]>("GET", "/api/users");
 
 /* sites */
+export const readSites = () => ask<Shape.Site[]>("GET", "/api/sites");
 export const readRooms = () => ask<Shape.Room[]>("GET", "/api/rooms");
 export const readDevices = () => ask<Shape.Device[]>("GET", "/api/devices");
 export const readEdges = () => ask<Shape.Edge[]>("GET", "/api/edges");
@@ -65,7 +66,8 @@ export const readPackage = (session: string) => ask<Shape.PackageRow>("GET", `/a
 export const readCompleteness = (session: string) =>
   ask<Shape.Completeness>("GET", `/api/sessions/${id(session)}/completeness`);
 export const readDuties = () => ask<Shape.Duty[]>("GET", "/api/duties");
-export const readAudit = () => ask<Shape.AuditRow[]>("GET", "/api/audit");
+export const readAudit = (before?: number) =>
+  ask<Shape.AuditRow[]>("GET", "/api/audit", { query: { before, limit: 200 } });
 export const makeEnrolmentCode = (name: string) =>
   ask<Shape.EnrolmentCode>("POST", "/api/enrolment-codes", { body: { name } });
 export const readEnrolments = () => ask<Shape.Enrolment[]>("GET", "/api/enrolments");
@@ -76,13 +78,3 @@ export const revokeEdge = (name: string) => ask<null>("POST", `/api/edges/${id(n
 /* signs (public) */
 export const readHall = () => ask<Shape.Hall>("GET", "/api/signs/hall");
 export const readDoor = (room: string) => ask<Shape.Door>("GET", `/api/signs/doors/${id(room)}`);
-
-/** Names by id of everything a sentence can mention; what the reader may not list simply keeps its id. */
-export async function readNames(): Promise<ReadonlyMap<string, Shape.Bilingual>> {
-  const lists = await Promise.allSettled([readRooms(), readDevices(), readWallCameras()]);
-  const rows = lists.flatMap((list): { id: string; name_zh?: string; name_en?: string }[] =>
-    list.status === "fulfilled" ? list.value : [],
-  );
-  const named = rows.filter((row) => row.name_zh);
-  return new Map(named.map((row) => [row.id, { zh: row.name_zh ?? row.id, en: row.name_en ?? row.id }]));
-}

@@ -13,10 +13,20 @@ export interface Me {
 }
 
 export interface UserRow {
+  id: string;
   name: string;
   display: string;
   roles: string[];
+  demo: boolean;
   disabled: boolean;
+}
+
+export interface Site {
+  id: string;
+  name: Bilingual;
+  simulated: boolean;
+  timezone: string;
+  areas: { id: string; kind: string; name: Bilingual }[];
 }
 
 export interface Room {
@@ -28,8 +38,9 @@ export interface Room {
   equipment: string[];
   secret: boolean;
   bookable: boolean;
-  name_zh: string;
-  name_en: string;
+  name: Bilingual;
+  way: Bilingual;
+  cameras: string[];
 }
 
 export interface Device {
@@ -40,18 +51,17 @@ export interface Device {
   reason: string | null;
   simulated: boolean;
   changed_at: string | null;
-  name_zh?: string;
-  name_en?: string;
-  room?: string | null;
 }
 
 export interface Edge {
   name: string;
   venue: string;
+  fingerprint: string;
   online: boolean;
-  last_heard_at: string | null;
-  acknowledged_seq: number | null;
+  seen_at: string | null;
+  enrolled_at: string;
   revoked_at: string | null;
+  ledger_seq: number;
 }
 
 export interface Booking {
@@ -206,9 +216,11 @@ export interface Today {
 export interface Expert {
   id: string;
   alias: string;
+  name: string;
   specialties: string[];
+  photo: boolean;
   state: string;
-  name: string | null;
+  added_at: string;
 }
 
 export interface ExpertWish {
@@ -217,6 +229,7 @@ export interface ExpertWish {
   phone: string;
   employer: string;
   specialties: string[];
+  photo: string | null;
 }
 
 export interface Seat {
@@ -239,8 +252,7 @@ export interface Draw {
 
 export interface WallCamera {
   id: string;
-  name_zh: string;
-  name_en: string;
+  name: Bilingual;
   room: string | null;
   session: string | null;
   session_title: string | null;
@@ -297,7 +309,6 @@ export interface Duty {
   failed_at: string | null;
   error: string | null;
   runs: number;
-  late: boolean;
 }
 
 export interface AuditRow {
@@ -311,8 +322,8 @@ export interface AuditRow {
 
 export interface EnrolmentCode {
   code: string;
-  expires_at: string;
-  ca_fingerprint: string;
+  ca: string;
+  minutes: number;
 }
 
 export interface Enrolment {
@@ -321,6 +332,7 @@ export interface Enrolment {
   state: string;
   fingerprint: string;
   asked_at: string;
+  decided_by: string | null;
 }
 
 export interface SignRow {

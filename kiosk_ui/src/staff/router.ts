@@ -1,11 +1,11 @@
-import { createRouter, createWebHashHistory } from "vue-router";
+import { createRouter, createWebHistory } from "vue-router";
 import { learnMe, may, me } from "./useMe";
 import { PLACES } from "./places";
 
 const permission = (name: string) => PLACES.find((place) => place.name === name)?.permission ?? "";
 
 export const router = createRouter({
-  history: createWebHashHistory(),
+  history: createWebHistory(),
   routes: [
     { path: "/sign-in", name: "sign-in", component: () => import("./SignIn.vue") },
     { path: "/", name: "today", component: () => import("./Today.vue") },
