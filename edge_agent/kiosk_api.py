@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import Depends, FastAPI, Header, HTTPException, UploadFile
+from fastapi import Depends, FastAPI, Header, HTTPException, Request, UploadFile
 from fastapi.responses import FileResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, Field
@@ -63,9 +63,21 @@ class KioskDesk:
     health: Callable[[], dict[str, Any]]
 
 
+def _own(request: Request, kiosk: str, x_kiosk_token: Annotated[str, Header()] = "") -> str:
+    """The path's kiosk, once the page's token is that kiosk's."""
+    expected = request.app.state.tokens.get(kiosk, "")
+    if not expected or not hmac.compare_digest(expected.encode(), x_kiosk_token.encode()):
+        raise HTTPException(403, {"key": "kiosk.not_yours", "params": {}})
+    return kiosk
+
+
+Own = Annotated[str, Depends(_own)]
+
+
 def build(desk: KioskDesk, pages: Path) -> FastAPI:
     """The app; `pages` is the folder of built pages (absent: the API alone)."""
     app = FastAPI(title="Edge: kiosk and signs", version="1", docs_url=None, redoc_url=None)
+    app.state.tokens = desk.tokens
     _add_kiosk(app, desk)
     _add_public(app, desk)
     _serve_pages(app, pages)
@@ -74,7 +86,6 @@ def build(desk: KioskDesk, pages: Path) -> FastAPI:
 
 def _add_kiosk(app: FastAPI, desk: KioskDesk) -> None:
     """What a kiosk's own page may do."""
-    Own = _own(desk)  # noqa: N806 - a type
 
     @app.get("/kiosk/api/{kiosk}/screen", operation_id="kiosk_screen")
     def screen(kiosk: Own) -> Screen:
@@ -97,18 +108,6 @@ def _add_kiosk(app: FastAPI, desk: KioskDesk) -> None:
     async def frames(kiosk: Own, frames: list[UploadFile]) -> dict[str, bool]:
         jpegs = await _read_frames(frames)
         return {"taken": desk.frames(kiosk, jpegs)}
-
-
-def _own(desk: KioskDesk) -> Any:
-    """The path's kiosk, once the page's token is that kiosk's."""
-
-    def own(kiosk: str, x_kiosk_token: Annotated[str, Header()] = "") -> str:
-        expected = desk.tokens.get(kiosk, "")
-        if not expected or not hmac.compare_digest(expected.encode(), x_kiosk_token.encode()):
-            raise HTTPException(403, {"key": "kiosk.not_yours", "params": {}})
-        return kiosk
-
-    return Annotated[str, Depends(own)]
 
 
 def _add_public(app: FastAPI, desk: KioskDesk) -> None:
