@@ -165,7 +165,7 @@ class Recorder:
                 ingest.segmenter.stop(now_us)
 
     def _add(self, camera: str, spec: dict[str, Any]) -> None:
-        store = CameraStore(camera, self.root, self.index, self._clock, self._on_disk)
+        store = CameraStore(camera, self.root, self.index, self._clock, self._on_disk, self._on_broken)
         segmenter = Segmenter(store, self._disk, self._settings)
         self._cameras[camera] = CameraIngest(spec, segmenter, self._clock, self._settings)
         self._tasks[camera] = asyncio.create_task(self._cameras[camera].run())
@@ -205,6 +205,10 @@ class Recorder:
         """Called on a disk thread: rows to report, or the disk's state changed."""
         self._soon(lambda: self._disk_changed(camera, state))
 
+    def _on_broken(self, camera: str) -> None:
+        """Called on a disk thread: the open segment of a camera is closed."""
+        self._soon(lambda: self._cameras[camera].segmenter.abandon() if camera in self._cameras else None)
+
     def _soon(self, job: Any) -> None:
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(job)
@@ -214,8 +218,6 @@ class Recorder:
         self._disk_state[camera] = state
         if state != before:
             self._link.send(self.health())
-            if state != "ok" and camera in self._cameras:
-                self._cameras[camera].segmenter.abandon()
         self._link.send_reports()
 
     async def _view(self, message: Message) -> None:

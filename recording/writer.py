@@ -106,7 +106,7 @@ class CameraStore:
         self._file: _OpenFile | None = None
         self._keys: list[tuple[int, int]] = []
         self._owed: list[Job] = []
-        self._state = "ok"
+        self._file_state = self._index_state = self._state = "ok"
 
     def covered_us(self) -> int | None:
         """Up to when the camera is accounted for; read before the threads have work for this store."""
@@ -160,7 +160,8 @@ class CameraStore:
                 self._pending = None
             if self._file is not None:
                 self._append(self._file, fragment)
-                self._report_state("ok")
+                self._file_state = "ok"
+                self._report_state()
         except OSError as error:
             self._fail(error)
 
@@ -178,8 +179,8 @@ class CameraStore:
             self._seal(file)
         except OSError as error:
             _log.error("segment_not_sealed", camera=self.camera, errno=error.errno)
-            self._cause = "disk_error"
-            self._report_state("disk_error")
+            self._cause = self._file_state = "disk_error"
+            self._report_state()
             return  # no row: the file is adopted at the next start
         finally:
             os.close(file.handle)
@@ -242,8 +243,9 @@ class CameraStore:
             os.ftruncate(self._file.handle, self._file.size)
             os.lseek(self._file.handle, 0, os.SEEK_END)
         self.finish()
-        self._cause = state
-        self._report_state(state)
+        self._cause = self._file_state = state
+        self._report_state()
+        self._on_broken(self.camera)
 
     def _seal(self, file: _OpenFile) -> None:
         try:
@@ -279,12 +281,16 @@ class CameraStore:
             try:
                 self._owed[0]()
             except sqlite.OperationalError as error:
-                _log.error("index_write_failed", camera=self.camera, error=type(error).__name__)
-                self._report_state("disk_full" if "full" in str(error) else "disk_error")
-                return
+                if self._index_state == "ok":
+                    _log.error("index_write_failed", camera=self.camera, error=type(error).__name__)
+                self._index_state = "disk_full" if "full" in str(error) else "disk_error"
+                break
             self._owed.pop(0)
+            self._index_state = "ok"
+        self._report_state()
 
-    def _report_state(self, state: str) -> None:
+    def _report_state(self) -> None:
+        state = self._file_state if self._file_state != "ok" else self._index_state
         if state != self._state:
             self._state = state
             self._on_change(self.camera, state)
