@@ -84,21 +84,23 @@ class _OpenFile:
 
 
 class CameraStore:
-    """One camera's files, on its disk thread. `on_change(camera, disk state)` is called from that thread.
+    """One camera's files, on its disk thread, from which both callbacks come.
 
-    Disk state: `ok`, `disk_full`, `disk_error`.
+    `on_change(camera, disk state)`: there is a row to report or the state changed (`ok`, `disk_full`, `disk_error`).
+    `on_broken(camera)`: the open segment had to be closed; what is gathered for it is lost.
     """
 
     def __init__(
-        self, camera: str, root: Path, index: Index, clock: Clock, on_change: Callable[[str, str], None]
+        self,
+        camera: str,
+        root: Path,
+        index: Index,
+        clock: Clock,
+        on_change: Callable[[str, str], None],
+        on_broken: Callable[[str], None],
     ) -> None:
-        self.camera, self._root, self._index, self._clock, self._on_change = (
-            camera,
-            root,
-            index,
-            clock,
-            on_change,
-        )
+        self.camera, self._root, self._index, self._clock = camera, root, index, clock
+        self._on_change, self._on_broken = on_change, on_broken
         self._covered = index.covered_us(camera)
         self._chain = bytes.fromhex(index.chain(camera))
         self._cause: str | None = None

@@ -107,7 +107,7 @@ async def test_pictures_move_and_stop_when_the_camera_stops(
     sent = {f["counter"]: f["wall_us"] / 1000 for f in sim.sent("cam-a")["frames"]}
     lags = sorted(at - sent[n] for n, at in counters[-20:])
     assert lags[len(lags) // 2] < 1000
-    print({"first_frame_ms": counters[0][1] - began, "lag_ms_p50": lags[len(lags) // 2]})
+    assert counters[0][1] - began < 4000
     heard = await page.evaluate(STATS)
     assert heard["audio"] > 50
     clock = await page.evaluate("window.clock")

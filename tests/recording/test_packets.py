@@ -1,6 +1,7 @@
 """Parsers of untrusted input: what is right comes out, what is wrong is counted and never raised."""
 
 import base64
+import contextlib
 import struct
 
 import pytest
@@ -194,10 +195,8 @@ def test_description_of_a_camera() -> None:
 @given(st.text(max_size=300))
 def test_any_description_is_read_or_refused(text: str) -> None:
     for body in (text, SDP.format(text), "m=video 0 RTP/AVP 96\r\na=" + text):
-        try:
+        with contextlib.suppress(SdpError):
             parse(body, "rtsp://h/x")
-        except SdpError:
-            pass
 
 
 @given(st.text(max_size=200))
