@@ -5,7 +5,7 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +20,16 @@ import venue.bookings.api
 import venue.db.duties
 import venue.experts.api
 import venue.sessions.api
-from contract.chain import GENESIS
 from contract.clock import FakeClock, stamp
 from contract.envelope import FactDraft, Position, build_fact
 from contract.keys import SigningKey
 from venue.archive import api as archive_api
+from venue.archive import handlers as archive_handlers
 from venue.db import Database, make_engine, new_id, now
 from venue.db.duties import Desk
 from venue.db.migrate import migrate
 from venue.edge_link.keys import CentreKeys
+from venue.edge_link.ledger import record
 from venue.edge_link.tables import LedgerFact, Party, SignedDocument
 from venue.experts import rules
 from venue.identity.gate import token_hash
@@ -36,8 +37,6 @@ from venue.identity.tables import SignInSession, User, UserRole
 from venue.sessions import handlers as session_handlers
 from venue.settings import CHECKOUT, load_settings
 from venue.sites.loading import load_file
-
-SECRETS = "name id_number phone employer".split()
 
 
 class Witness:
@@ -73,6 +72,7 @@ class Centre:
     keys: Mapping[str, SigningKey] = field(default_factory=dict)
     position: Position = field(default_factory=lambda: Position("V01", "boot-1"))
     overrides: dict[str, Any] = field(default_factory=dict)
+    since: datetime = datetime(2026, 11, 1, tzinfo=UTC)
 
     @property
     def settings(self) -> Any:
@@ -84,7 +84,7 @@ class Centre:
 
     @property
     def desk(self) -> Desk:
-        keys = CentreKeys(self.keys["centre"], self.clock.now() - timedelta(days=1))
+        keys = CentreKeys(self.keys["centre"], self.since)
         return Desk(self.database, self.clock, self.settings, self.witness, keys)
 
     def client(self, *roles: str) -> TestClient:
@@ -166,9 +166,7 @@ class Centre:
             )  # fmt: skip
             db.add(row)
             db.flush()
-            from venue.edge_link.ledger import record
-
-            for handlers in (session_handlers.handlers, archive_api.handlers):
+            for handlers in (session_handlers.handlers, archive_handlers.handlers):
                 if kind in handlers:
                     handlers[kind](db, record(row))
         return row
@@ -198,19 +196,25 @@ class Centre:
         return json.loads(plain)
 
 
-def make_centre(home: Path, clock: FakeClock | None = None) -> Centre:
+def make_centre(
+    home: Path,
+    clock: FakeClock | None = None,
+    keys: Mapping[str, SigningKey] | None = None,
+    since: datetime | None = None,
+) -> Centre:
     """A new centre with the example venue and its edge and witness enrolled."""
     clock = clock or FakeClock(datetime.fromisoformat("2026-11-20T00:00:00+00:00"))
     engine = make_engine(home / "centre" / "centre.sqlite")
     migrate(engine)
     centre = Centre(home, clock, Database(engine, clock))
     names = {"centre": "centre", "edge": "V01.edge", "witness": "V01.witness"}
-    centre.keys = {role: SigningKey.generate(name) for role, name in names.items()}
+    centre.keys = keys or {role: SigningKey.generate(name) for role, name in names.items()}
+    centre.since = since or clock.now() - timedelta(days=1)
     with centre.database.writing() as db:
         load_file(db, CHECKOUT / "config/example/venue.toml", production=False, by="cli")
         for role, age in (("edge", centre.edge_age), ("witness", centre.witness_age)):
             key = centre.keys[role]
-            described = key.describe(role, clock.now() - timedelta(days=1))  # type: ignore[arg-type]
+            described = key.describe(role, centre.since)  # type: ignore[arg-type]
             db.add(
                 Party(
                     name=f"V01.{role}",
@@ -226,6 +230,3 @@ def make_centre(home: Path, clock: FakeClock | None = None) -> Centre:
                 )
             )
     return centre
-
-
-GENESIS_HASH = GENESIS
