@@ -13,7 +13,16 @@ from sqlalchemy.exc import DBAPIError
 from contract.clock import FakeClock
 from contract.keys import SigningKey
 from contract.notes import attestations, parse_note
-from tests.venue.core import CENTRE_KEY, Journal, enrol, ledger_bytes, make_ingest, open_centre, rows, standing
+from tests.venue.core import (
+    CENTRE_KEY,
+    Journal,
+    enrol,
+    ledger_bytes,
+    make_ingest,
+    open_centre,
+    rows,
+    standing,
+)
 from venue.db import Database
 from venue.edge_link.ingest import Ingest
 from venue.edge_link.tables import Checkpoint, LedgerRefusal, Party
