@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -25,6 +25,8 @@ from contract.tree import verify_consistency, verify_inclusion
 from contract.verify.bag import Bag, Unreadable, read, read_json
 from contract.verify.findings import Finding
 from contract.verify.journal import Journal
+
+_WITHIN_SECOND = timedelta(microseconds=999_999)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ def _signatures(
     in_term = []
     for attested in good:
         at = checkpoint.time if attested.seconds is None else _instant(attested.seconds)
-        if at is not None and attested.key.valid_at(at):
+        if at is not None and _in_term(attested, at):
             in_term.append(attested)
         else:
             params = {"key": attested.key.id, "at": stamp(at) if at else str(attested.seconds)}
@@ -116,6 +118,12 @@ def _signatures(
 def _is_edge(attested: Attested, venue: str) -> bool:
     key: PublicKey = attested.key
     return not attested.cosignature and key.role == "edge" and key.name == f"{venue}.edge"
+
+
+def _in_term(attested: Attested, at: datetime) -> bool:
+    """A cosignature's time is cut to whole seconds: any instant of that second may be the true one."""
+    latest = at if attested.seconds is None else at + _WITHIN_SECOND
+    return attested.key.valid_at(at) or attested.key.valid_at(latest)
 
 
 def _instant(seconds: int) -> datetime | None:
