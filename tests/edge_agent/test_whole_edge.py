@@ -25,7 +25,7 @@ from tests.edge_agent.site import Ca, Centre, Mosquitto, equip, free_port, wait_
 
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).resolve().parents[2]
-PERSON = {"name": "示例专家 01", "id_number": "11010119600101001X", "phone": "13800000001"}
+PERSON = {"name": "示例专家 01", "id_number": "110101196001010011", "phone": "13800000001"}
 
 
 class Venue:
@@ -180,8 +180,18 @@ class Venue:
         self.act("pin", digits)
         self.take_card("reader-kiosk-1")
         self.until("promise")
-        self.act("sign", base64.b64encode(b"\x89PNG sample signature").decode())
+        self.act("sign", base64.b64encode(b"\x89PNG\r\n\x1a\n sample signature").decode())
         self.until("store")
+
+
+    def store(self) -> None:
+        """Put the phone in, shut the locker."""
+        opened = wait_for(lambda: [f for f in self.centre.facts("locker_opened")], 15)[-1]["body"]
+        assert opened["result"] == "done"
+        self.sim.post(f"/lockers/bank-1/{opened['locker']}/shut").raise_for_status()
+        wait_for(lambda: self.centre.facts("locker_closed"), 10)
+        self.act("stored")
+        self.until("gate")
 
 
 def _answers(client: httpx.Client, path: str) -> bool:
@@ -205,7 +215,7 @@ def test_a_person_passes_from_kiosk_to_room_and_leaves(venue: Venue) -> None:
     venue.plan_session()
     wait_for(lambda: venue.health()["open_sittings"] == ["T1"], 20)
     venue.check_in()
-    venue.act("nothing_to_store")
+    venue.store()
     venue.until("gate")
     venue.card("reader-lane-1")
     wait_for(lambda: "lane_entered" in venue.centre.kinds(), 15)
