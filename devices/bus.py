@@ -5,6 +5,7 @@ has the wire to itself until it ends. A port that is not there is opened again w
 come meanwhile are refused at once, because nothing was sent. Nothing is ever sent twice from here.
 """
 
+import errno
 import heapq
 import itertools
 import os
@@ -31,6 +32,7 @@ _BACKOFF_FIRST_S, _BACKOFF_LAST_S = 0.3, 5.0
 _ACT_WAITS_AT_MOST_S = 2.0
 _IDLE_LISTEN_S = 0.05
 _GAP_S = 0.15
+_WHY_CLOSED = {errno.EAGAIN: "port_busy", errno.EACCES: "port_forbidden", errno.EPERM: "port_forbidden"}
 _SILENCE_S, _SETTLE_AT_MOST_S = 0.03, 0.3
 
 
@@ -247,7 +249,7 @@ class Bus:
             try:
                 wire = open_wire(self._endpoint)
             except OSError as error:
-                self._tell_lost("port_missing", error)
+                self._tell_lost(_WHY_CLOSED.get(error.errno or 0, "port_missing"), error)
                 self._sleep(wait * random.uniform(0.7, 1.0))  # noqa: S311 - spreads load, no secret
                 wait = min(wait * 1.5, _BACKOFF_LAST_S)
                 continue

@@ -221,11 +221,13 @@ class RelayBoard:
         now = self._mono_us()
         for wiring in self._doors:
             contact, button = inputs[wiring.contact_input], inputs[wiring.exit_input]
+            if button and (before is None or not before[wiring.exit_input]):
+                self._listener(
+                    ExitPressed(wiring.id, now)
+                )  # before the door it opened, seen in the same scan
             if before is None or before[wiring.contact_input] is not contact:
                 is_open = contact == self._open_level
                 self._listener(DoorChanged(wiring.id, is_open, before is None, now))
-            if button and (before is None or not before[wiring.exit_input]):
-                self._listener(ExitPressed(wiring.id, now))
         for name, number in self._plain_inputs.items():
             if before is None or before[number] is not inputs[number]:
                 self._listener(InputChanged(name, inputs[number], now))

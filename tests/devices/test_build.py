@@ -92,7 +92,7 @@ def test_a_port_is_ours_alone(tmp_path: Path) -> None:
         first.start()
         assert eventually(lambda: {h.state for h in first.health().values()} == {HealthState.ONLINE}, 10)
         second.start()
-        assert eventually(lambda: {h.reason for h in second.health().values()} == {"port_missing"}, 5)
+        assert eventually(lambda: {h.reason for h in second.health().values()} == {"port_busy"}, 5)
         first.stop()
         second.stop()
 

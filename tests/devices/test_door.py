@@ -50,6 +50,18 @@ def test_exit_button_needs_no_software(site: Site) -> None:
     assert site.sim.post("/doors/door-a/walk", timeout=1.0, open_for=0.1) == {"opened": True}
 
 
+def test_the_button_is_told_before_the_door_it_opened(site: Site) -> None:
+    """Pressed and opened within one scan: otherwise leaving would look like forcing."""
+    for _ in range(5):
+        before = len(site.events)
+        site.sim.post("/doors/door-a/exit", seconds=0.3)
+        site.sim.post("/doors/door-a/walk", timeout=0.5, open_for=0.2)
+        assert eventually(lambda n=before: len(site.events) - n >= 3)
+        assert isinstance(site.events[before], ExitPressed)
+        assert eventually(lambda: not site.sim.get("/relays/board")["inputs"][4])
+        time.sleep(0.15)
+
+
 def test_answer_lost_is_unknown_one_unlock_and_locked_again(site: Site) -> None:
     site.sim.fault("board", mute=True)
     assert site.devices.doors["door-a"].unlock(0.5).result(5) is Result.UNKNOWN
