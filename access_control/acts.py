@@ -1,4 +1,4 @@
-"""What a decision asks for: facts to state first, then acts to do, each named by the id of what permits it."""
+"""What a decision asks for: facts to state first, then acts, each named by the id of what permits it."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from contract.envelope import FactDraft
 
 @dataclass(frozen=True, slots=True)
 class Unlock:
-    """Release a door once. `admission` names the granting fact (keeps I-1); None: an exit, after `exit_requested`."""
+    """Release a door once. `admission` names the granting fact (keeps I-1); None: an exit that was requested."""
 
     door: str
     admission: str | None
@@ -17,7 +17,7 @@ class Unlock:
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """Lock a door now, because `admission` was withdrawn while its unlock may still run. No answer is expected."""
+    """Lock a door now: `admission` was withdrawn while its unlock may still run. No answer is expected."""
 
     door: str
     admission: str
@@ -25,7 +25,7 @@ class Lock:
 
 @dataclass(frozen=True, slots=True)
 class OpenLocker:
-    """Open a locker once, after `locker_assigned` (deposit) or `card_presented` `leaving` (return) of that visit."""
+    """Open a locker once, permitted by `locker_assigned` (deposit) or `card_presented` `leaving` (return)."""
 
     bank: str
     locker: int
@@ -62,7 +62,7 @@ Act = Unlock | Lock | OpenLocker | SendPin | CompareFace | RingDesk
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Facts in order, then acts. `notice`: message key for the kiosk that asked; `then`: observe this next, at once."""
+    """Facts in order, then acts. `notice`: message key for the kiosk that asked; `then`: observe this next."""
 
     facts: tuple[FactDraft, ...] = ()
     acts: tuple[Act, ...] = ()

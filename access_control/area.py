@@ -1,7 +1,7 @@
 """`evolve`: one fact record more is known. `Area` is a fold of it over the journal, from the first fact on.
 
-Unknown kinds, and facts of other subjects, change nothing. Monotonic times do not outlive a boot: the first fact
-of another boot voids what hangs on them (keeps I-4).
+Unknown kinds, and facts of other subjects, change nothing. Monotonic times do not outlive a boot: the first
+fact of another boot voids what hangs on them (keeps I-4).
 """
 
 from collections.abc import Callable, Mapping

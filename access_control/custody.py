@@ -96,13 +96,14 @@ def nothing_to_store(ctx: Context, visit: Visit) -> Decision:
 
 
 def is_sound(ctx: Context, visit: Visit) -> bool:
-    """Whether custody stands: declared empty, or the own locker holds and was not forced."""
+    """Whether custody stands: declared empty, or the own locker holds, is not being opened and was not forced."""
     if visit.custody_seq is None:
         return False
     if visit.locker is None:
         return visit.declared_empty
-    holds = ctx.area.locker(visit.locker).state is LockerState.HOLDING
-    return holds and ("locker_forced", subject(visit.locker)) not in ctx.area.alarms
+    locker, name = ctx.area.locker(visit.locker), subject(visit.locker)
+    doubts = {("locker_forced", name), ("locker_result_unknown", name)} & ctx.area.alarms
+    return locker.state is LockerState.HOLDING and not locker.waiting and not doubts
 
 
 def back_at_kiosk(ctx: Context, kiosk: KioskSite, visit: Visit) -> Decision:
@@ -159,7 +160,11 @@ def answered(ctx: Context, visit: Visit, key: LockerKey, purpose: Purpose, resul
     """State the result of an opening and what follows from it."""
     stated = facts(_opened(visit, key, purpose, result))
     if result is Result.DONE:
-        return stated + cleared(ctx, "locker_result_unknown", subject(key)) + cleared(ctx, "locker_stuck", subject(key))
+        return (
+            stated
+            + cleared(ctx, "locker_result_unknown", subject(key))
+            + cleared(ctx, "locker_stuck", subject(key))
+        )
     if result is Result.UNKNOWN:
         return stated + raised(ctx, "locker_result_unknown", subject(key), visit)
     if purpose == "deposit" and not ctx.area.locker(key).used:

@@ -12,7 +12,7 @@ MILLION = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Instant:
-    """`wall` aware UTC; `mono_us` CLOCK_BOOTTIME µs; `seed` at least 16 fresh random bytes from the caller."""
+    """`wall` aware UTC; `mono_us` of CLOCK_BOOTTIME; `seed` 16 fresh random bytes from the caller."""
 
     wall: datetime
     mono_us: int

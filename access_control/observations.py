@@ -14,7 +14,7 @@ Purpose = Literal["deposit", "return"]
 
 @dataclass(frozen=True, slots=True)
 class KioskAction:
-    """A touch on a kiosk's page: `continue, cancel, use_code, use_face, pin, sign, nothing_to_store, stored, help, …`."""
+    """A touch on a kiosk's page; the actions are those of interfaces.md §7."""
 
     kiosk: str
     action: str

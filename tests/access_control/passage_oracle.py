@@ -89,8 +89,16 @@ class Oracle:
                 self._unlock(act, observation)
             else:
                 self._open_locker(act, observation, now_us)
-        if isinstance(observation, ExitPressed) and observation.mono_us > 0 and 0 <= now_us - observation.mono_us <= self.settings.exit_fresh_s * 1e6:
-            free = [a for a in moves if isinstance(a, Unlock) and a.door == observation.door and a.admission is None]
+        if (
+            isinstance(observation, ExitPressed)
+            and observation.mono_us > 0
+            and 0 <= now_us - observation.mono_us <= self.settings.exit_fresh_s * 1e6
+        ):
+            free = [
+                a
+                for a in moves
+                if isinstance(a, Unlock) and a.door == observation.door and a.admission is None
+            ]
             demand(len(free) == 1 or observation.door not in self.site.doors, "I-3", observation)
 
     def _readings(self, observation: object, moves: list, now_us: int) -> None:
@@ -120,14 +128,24 @@ class Oracle:
 
     def _open_locker(self, act: OpenLocker, observation: object, now_us: int) -> None:
         key = (act.bank, act.locker)
-        demand(self.permits.pop(key, None) == f"{act.purpose} {act.visit}", "I-5", ("no permission, or used up", act))
+        demand(
+            self.permits.pop(key, None) == f"{act.purpose} {act.visit}",
+            "I-5",
+            ("no permission, or used up", act),
+        )
         demand(self.owners.get(key) == act.visit, "I-6", ("not its depositor", act))
-        demand(not self.books[act.visit].inside and not self.books[act.visit].lane, "I-6", ("not at the kiosk", act))
+        demand(
+            not self.books[act.visit].inside and not self.books[act.visit].lane,
+            "I-6",
+            ("not at the kiosk", act),
+        )
         settle_us = self.settings.locker_settle_s * 1_000_000
         perhaps = {k for k, at in self.perhaps.items() if now_us - at <= settle_us}
         others = {k for k in {*self.ajar, *perhaps} if k[0] == act.bank and k != key}
         demand(not others, "I-6", ("another is open", others))
-        demand(not isinstance(observation, KioskAction) or act.purpose == "deposit", "I-6", "returned by a touch")
+        demand(
+            not isinstance(observation, KioskAction) or act.purpose == "deposit", "I-6", "returned by a touch"
+        )
         self.ajar[key] = act.visit
 
     # ---- books ------------------------------------------------------------------------------------
@@ -170,7 +188,11 @@ class Oracle:
             self._keep(record, replace(book, matched=book.matched | {body["method"]}))
 
     def _identity_confirmed(self, record, body, book):
-        demand("card" in book.matched and book.matched & {"face", "pin"}, "I-2", ("confirmed without checks", book))
+        demand(
+            "card" in book.matched and book.matched & {"face", "pin"},
+            "I-2",
+            ("confirmed without checks", book),
+        )
         self._keep(record, replace(book, confirmed=record["seq"]))
 
     def _locker_assigned(self, record, body, book):
@@ -216,11 +238,17 @@ class Oracle:
         if body["declared_empty"]:
             self.owners = {k: v for k, v in self.owners.items() if v != record["visit"]}
         else:
-            demand(self.owners.get((body["bank"], body["locker"])) == record["visit"], "I-6", "another's locker")
+            demand(
+                self.owners.get((body["bank"], body["locker"])) == record["visit"], "I-6", "another's locker"
+            )
         self._keep(record, replace(book, custody=record["seq"], gate=0))
 
     def _custody_returned(self, record, body, book):
-        demand(self.owners.pop((body["bank"], body["locker"]), None) == record["visit"], "I-6", "to another person")
+        demand(
+            self.owners.pop((body["bank"], body["locker"]), None) == record["visit"],
+            "I-6",
+            "to another person",
+        )
         self._keep(record, replace(book, custody=0, gate=0))
 
     def _card_presented(self, record, body, book):
@@ -242,7 +270,9 @@ class Oracle:
             good = body["clear"] and not body["doubtful"] and book.lane == body["lane"]
             self._keep(record, replace(book, gate=record["seq"] if good else 0, gate_us=record["mono_us"]))
             if not good:
-                open_now = [g for g in self.grants.values() if g.visit == record["visit"] and self._is_open_main(g)]
+                open_now = [
+                    g for g in self.grants.values() if g.visit == record["visit"] and self._is_open_main(g)
+                ]
                 self.to_withdraw = (*self.to_withdraw, *open_now)
 
     def _is_open_main(self, grant: Grant) -> bool:
@@ -258,7 +288,11 @@ class Oracle:
         if door.kind == "main":
             self._main_grant(record, grounds, book, roster, person)
         else:
-            demand(book.inside and door.room in person.rooms and door.room not in self.held, "I-2", ("room", door, book))
+            demand(
+                book.inside and door.room in person.rooms and door.room not in self.held,
+                "I-2",
+                ("room", door, book),
+            )
             demand(door.guards == "evaluation", "I-2", "a door opened by hand")
         self.grants[body["admission"]] = Grant(record["visit"], body["door"])
 
@@ -266,8 +300,16 @@ class Oracle:
         wall: datetime = parse_stamp(record["wall"])
         order = book.confirmed < book.custody < book.lane_seq < book.gate
         demand(order and self.lanes.get(book.lane) == record["visit"], "I-2", ("order", book))
-        demand((grounds["custody_seq"], grounds["gate_seq"]) == (book.custody, book.gate), "I-2", ("grounds", grounds, book))
-        demand(record["mono_us"] - book.gate_us <= self.settings.gate_fresh_s * 1_000_000, "I-4", "old gate reading")
+        demand(
+            (grounds["custody_seq"], grounds["gate_seq"]) == (book.custody, book.gate),
+            "I-2",
+            ("grounds", grounds, book),
+        )
+        demand(
+            record["mono_us"] - book.gate_us <= self.settings.gate_fresh_s * 1_000_000,
+            "I-4",
+            "old gate reading",
+        )
         demand(roster.checkin_opens_at <= wall <= roster.ends_at, "I-2", "outside the window")
         demand(not set(person.rooms) <= self.held and not book.inside, "I-2", ("held or inside", book))
 
@@ -275,7 +317,9 @@ class Oracle:
         self.grants[body["admission"]] = replace(self.grants[body["admission"]], withdrawn=True)
 
     def _door_unlocked(self, record, body, book):
-        self.unknowns(body, "door_result_unknown" if body["for"] == "entry" else "exit_not_released", body["door"])
+        self.unknowns(
+            body, "door_result_unknown" if body["for"] == "entry" else "exit_not_released", body["door"]
+        )
 
     def _person_entered(self, record, body, book):
         mine = [k for k, g in self.grants.items() if g.visit == record["visit"] and g.door == body["door"]]
@@ -298,5 +342,7 @@ class Oracle:
         self.all_shown()
         for grant in self.to_withdraw:
             now = [g for g in self.grants.values() if g.visit == grant.visit and g.door == grant.door]
-            demand(all(g.withdrawn or g.used for g in now), "I-2", ("an alarm left the grant standing", grant))
+            demand(
+                all(g.withdrawn or g.used for g in now), "I-2", ("an alarm left the grant standing", grant)
+            )
         self.to_withdraw = ()

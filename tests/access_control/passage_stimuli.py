@@ -23,7 +23,17 @@ PEOPLE = (person(1), person(2, "room-2", "room-3"), person(3, "room-1", face=Fal
 STRANGER = person(9)
 READERS = ("r-kiosk", "r-lane", "r-main", "r-1", "r-2", "r-3", "r-open", "r-nowhere")
 DOORS = ("main", "d1", "d2", "d3", "open", "no-door")
-TOUCHES = ("continue", "cancel", "use_code", "use_face", "nothing_to_store", "stored", "help", "collect", "language")
+TOUCHES = (
+    "continue",
+    "cancel",
+    "use_code",
+    "use_face",
+    "nothing_to_store",
+    "stored",
+    "help",
+    "collect",
+    "language",
+)
 
 
 class Chaos:
@@ -68,7 +78,9 @@ class Chaos:
 
     def judge_face(self) -> None:
         said = FaceJudgement(self.pick(tuple(FaceResult) + (FaceResult.MATCHED,) * 4), 500, "ok", None)
-        visit = self.pick((self.world.area.kiosk("kiosk").visit or "none", *list(self.world.area.visits)[-3:], "none"))
+        visit = self.pick(
+            (self.world.area.kiosk("kiosk").visit or "none", *list(self.world.area.visits)[-3:], "none")
+        )
         self.step(FaceJudged(visit, "kiosk", said, self.world.mono - self.pick((0, 0, 0, 40_000_000))))
 
     def answer(self) -> None:
@@ -76,7 +88,10 @@ class Chaos:
         acts = [a for a in self.world.acts[-6:] if isinstance(a, Unlock | OpenLocker | SendPin)]
         if not acts:
             return
-        act, result = self.pick(acts), self.pick((Result.DONE, Result.DONE, Result.DONE, Result.REFUSED, Result.UNKNOWN))
+        act, result = (
+            self.pick(acts),
+            self.pick((Result.DONE, Result.DONE, Result.DONE, Result.REFUSED, Result.UNKNOWN)),
+        )
         if isinstance(act, Unlock):
             self.step(DoorResult(act.door, act.admission, result))
         elif isinstance(act, OpenLocker):
@@ -90,18 +105,39 @@ class Chaos:
         age = self.pick((0, 0, 0, 0, 11_000_000))
         numbers = [a.locker for a in self.world.acts[-6:] if isinstance(a, OpenLocker)] or [1]
         number = self.pick((*numbers, *numbers, 1, 2, 5))
-        self.step(LockerChanged("bank", number, self.pick((True, False)), self.pick((False, False, True)), self.world.mono - age))
+        self.step(
+            LockerChanged(
+                "bank",
+                number,
+                self.pick((True, False)),
+                self.pick((False, False, True)),
+                self.world.mono - age,
+            )
+        )
 
     def gate(self) -> None:
         ended = self.world.mono - self.pick((0, 0, 0, 0, 200_000, 6_000_000))
-        clear, doubtful = self.pick(((True, False), (True, False), (False, False), (False, True), (True, True)))
+        clear, doubtful = self.pick(
+            ((True, False), (True, False), (False, False), (False, True), (True, True))
+        )
         way = self.pick(("in", "in", "in", "in", "out"))
         started = ended - self.pick((100, 100, 100_000, 3_000_000))
-        self.step(GatePassage("gate", len(self.past), way, clear, () if clear else ("phone",), doubtful, started, ended))
+        self.step(
+            GatePassage(
+                "gate", len(self.past), way, clear, () if clear else ("phone",), doubtful, started, ended
+            )
+        )
 
     def door(self) -> None:
         age = self.pick((0, 0, 0, 0, 11_000_000))
-        self.step(DoorChanged(self.pick(DOORS), self.pick((True, False)), self.pick((False, False, True)), self.world.mono - age))
+        self.step(
+            DoorChanged(
+                self.pick(DOORS),
+                self.pick((True, False)),
+                self.pick((False, False, True)),
+                self.world.mono - age,
+            )
+        )
 
     def expected_door(self) -> None:
         """The door that was last unlocked opens or shuts, as doors do."""
@@ -110,7 +146,9 @@ class Chaos:
         self.step(DoorChanged(door, not self.world.area.door(door).open, False, self.world.mono))
 
     def exit(self) -> None:
-        self.step(ExitPressed(self.pick(DOORS), self.world.mono - self.pick((0, 0, 0, 20_000_000, 40_000_000))))
+        self.step(
+            ExitPressed(self.pick(DOORS), self.world.mono - self.pick((0, 0, 0, 20_000_000, 40_000_000)))
+        )
 
     def hold(self) -> None:
         rooms = self.pick(((), ("room-1",), ("room-2", "room-3"), ("room-2",)))
@@ -151,8 +189,12 @@ class Chaos:
         elif visit.state is V.GRANTED:
             self.step(DoorChanged("main", True, False, self.world.mono))
         else:
-            reader = {V.SETTLED: "r-lane", V.CLEARED: "r-main", V.INSIDE: f"r-{who.rooms[0][5:]}"}.get(visit.state, "r-kiosk")
-            self.step(CardPlaced(self.pick((reader, reader, reader, "r-kiosk")), card_of(who), self.world.mono))
+            reader = {V.SETTLED: "r-lane", V.CLEARED: "r-main", V.INSIDE: f"r-{who.rooms[0][5:]}"}.get(
+                visit.state, "r-kiosk"
+            )
+            self.step(
+                CardPlaced(self.pick((reader, reader, reader, "r-kiosk")), card_of(who), self.world.mono)
+            )
 
     def forged_follow_up(self) -> None:
         self.step(LaneCleared("lane", self.pick((*list(self.world.area.visits)[-3:], "none"))))

@@ -54,7 +54,9 @@ def card_of(who: Person, valid_to: date | None = None) -> IdCard:
 class World:
     """Time, journal, area, acts asked for. `see` gives the decision; its follow-ups are done too."""
 
-    def __init__(self, rosters: Rosters, settings: Settings | None = None, site: SitePlan = SITE, check: bool = True) -> None:
+    def __init__(
+        self, rosters: Rosters, settings: Settings | None = None, site: SitePlan = SITE, check: bool = True
+    ) -> None:
         self.clock = FakeClock(START)
         self.rosters, self.settings, self.site, self.check = rosters, settings or Settings(), site, check
         self.area: Area = areas.empty(site)
@@ -97,7 +99,9 @@ class World:
         if reboot:
             self.clock._mono_us = 60_000_000
         self.rosters = Rosters(self.rosters.open, self.rosters.coming, {})
-        self.state("edge_started", {"version": "0", "simulated": True, "recovered_from_seq": len(self.records)})
+        self.state(
+            "edge_started", {"version": "0", "simulated": True, "recovered_from_seq": len(self.records)}
+        )
         return self.take(recover(self.area, self.now, self.settings))
 
     # ---- hands ------------------------------------------------------------------------------------
@@ -114,7 +118,9 @@ class World:
         return self.see(CardPlaced(reader, card_of(who), self.mono - round(age * 1e6)))
 
     def face(self, visit: str, result: str) -> Decision:
-        judgement = FaceJudgement(FaceResult(result), 612 if result != "unavailable" else None, "ok", "0" * 64)
+        judgement = FaceJudgement(
+            FaceResult(result), 612 if result != "unavailable" else None, "ok", "0" * 64
+        )
         return self.see(FaceJudged(visit, "kiosk", judgement, self.mono))
 
     def walk(self, clear: bool = True, direction: str = "in", doubtful: bool = False) -> Decision:
@@ -123,7 +129,9 @@ class World:
         self.clock.advance(1)
         number = sum(r["kind"] == "gate_passed" for r in self.records) + 1
         return self.see(
-            GatePassage("gate", number, direction, clear, () if clear else ("phone",), doubtful, started, self.mono)
+            GatePassage(
+                "gate", number, direction, clear, () if clear else ("phone",), doubtful, started, self.mono
+            )
         )
 
     def tick(self, seconds: float = 0.5) -> Decision:

@@ -47,11 +47,17 @@ class Passage(RuleBasedStateMachine):
     def people(self, data, name):
         self._do(data, name)
 
-    @rule(data=st.data(), name=st.sampled_from(("locker", "gate", "door", "expected_door", "exit", "other_card_events")))
+    @rule(
+        data=st.data(),
+        name=st.sampled_from(("locker", "gate", "door", "expected_door", "exit", "other_card_events")),
+    )
     def devices(self, data, name):
         self._do(data, name)
 
-    @rule(data=st.data(), name=st.sampled_from(("tick", "pass_time", "hold", "replay", "forged_follow_up", "rare", "restart")))
+    @rule(
+        data=st.data(),
+        name=st.sampled_from(("tick", "pass_time", "hold", "replay", "forged_follow_up", "rare", "restart")),
+    )
     def world_goes_on(self, data, name):
         self._do(data, name)
 
@@ -68,7 +74,14 @@ TestPassage.settings = settings(max_examples=40, stateful_step_count=40, deadlin
 def test_random_lives():
     """100,000 steps; `python tests/access_control/test_machine.py 1000000` does as many as wanted."""
     reached = run(RANDOM_STEPS)
-    assert reached >= {"person_entered", "custody_returned", "admission_withdrawn", "locker_jammed", "identity_refused", "lane_refused"}
+    assert reached >= {
+        "person_entered",
+        "custody_returned",
+        "admission_withdrawn",
+        "locker_jammed",
+        "identity_refused",
+        "lane_refused",
+    }
 
 
 def run(steps: int, life: int = 250) -> set[str]:
@@ -90,7 +103,11 @@ def granted(**changes) -> tuple[Oracle, dict]:
     book = Book("sit-1", PEOPLE[0].alias, frozenset({"card", "face"}), 11, 12, "lane", 13, 14, world.mono)
     oracle.books["v"] = Book(**{**book.__dict__, **changes})
     oracle.lanes["lane"] = "v"
-    body = {"admission": "a", "door": "main", "grounds": {"identity_seq": 11, "custody_seq": 12, "gate_seq": 14}}
+    body = {
+        "admission": "a",
+        "door": "main",
+        "grounds": {"identity_seq": 11, "custody_seq": 12, "gate_seq": 14},
+    }
     record = {"kind": "admission_granted", "visit": "v", "boot": oracle.boot, "mono_us": world.mono, "seq": 15,
               "wall": "2026-11-20T01:00:00.000000Z", "body": body}  # fmt: skip
     return oracle, record
@@ -103,7 +120,16 @@ def test_a_rightful_grant_pleases_the_oracle():
 
 @pytest.mark.parametrize(
     "changes",
-    [{"confirmed": 0}, {"custody": 0}, {"custody": 10}, {"gate": 0}, {"gate": 12}, {"gate_us": -99_000_000}, {"inside": True}, {"alias": "x"}],
+    [
+        {"confirmed": 0},
+        {"custody": 0},
+        {"custody": 10},
+        {"gate": 0},
+        {"gate": 12},
+        {"gate_us": -99_000_000},
+        {"inside": True},
+        {"alias": "x"},
+    ],
 )
 def test_the_oracle_sees_a_wrong_grant(changes):
     oracle, record = granted(**changes)

@@ -40,7 +40,13 @@ def test_the_whole_way_in_and_out():
     assert (screen(it)["screen"], screen(it)["step"]) == ("face", 1)
     assert isinstance(it.acts[-1], CompareFace)
     it.face(way.visit_of(it, P1).id, "matched")
-    assert screen(it) == {"screen": "promise", "params": {"name": P1.name}, "step": 2, "expires_in": 60, "help_since": None}
+    assert screen(it) == {
+        "screen": "promise",
+        "params": {"name": P1.name},
+        "step": 2,
+        "expires_in": 60,
+        "help_since": None,
+    }
     way.sign(it)
     act = way.open_locker(it)
     assert screen(it)["params"] == {"bank": "bank", "locker": 1, "open": True}
@@ -106,7 +112,9 @@ def test_a_stand_in_is_refused_and_locked_out(path):
     visit = way.visit_of(it, P1)
     if path == "pin":
         it.face(visit.id, "unavailable")
-        it.rosters = Rosters(it.rosters.open, (), {visit.id: seal_pin("482913", b"salt", it.mono + 300_000_000)})
+        it.rosters = Rosters(
+            it.rosters.open, (), {visit.id: seal_pin("482913", b"salt", it.mono + 300_000_000)}
+        )
         it.see(PinSent(visit.id, "kiosk", Result.DONE))
     for _ in range(3):
         it.face(visit.id, "not_matched") if path == "face" else it.see(KioskAction("kiosk", "pin", "111111"))
@@ -172,7 +180,10 @@ def test_not_drawn_too_early_and_no_roster():
 def test_card_that_is_out_of_date_or_of_another_name():
     it = world()
     it.clock.advance(1)
-    assert it.see(CardPlaced("r-kiosk", card_of(P1, date(2020, 1, 1)), it.mono)).facts[0].body["result"] == "card_expired"
+    assert (
+        it.see(CardPlaced("r-kiosk", card_of(P1, date(2020, 1, 1)), it.mono)).facts[0].body["result"]
+        == "card_expired"
+    )
     it.clock.advance(1)
     other = card_of(P1)
     it.see(CardPlaced("r-kiosk", type(other)(other.number, "示例专家 99", other.valid_from, None), it.mono))
@@ -199,7 +210,11 @@ def test_an_alarm_takes_an_unused_admission_back():
     it.walk()
     admission = way.last_unlock(it).admission
     it.walk(clear=False)
-    assert last(it, "admission_withdrawn")["body"] == {"admission": admission, "door": "main", "reason": "gate_alarm"}
+    assert last(it, "admission_withdrawn")["body"] == {
+        "admission": admission,
+        "door": "main",
+        "reason": "gate_alarm",
+    }
     assert it.acts[-1] == Lock("main", admission)
     it.see(DoorChanged("main", True, False, it.mono))
     assert "person_entered" not in it.kinds()
@@ -236,7 +251,11 @@ def test_one_visit_in_a_lane():
     way.check_in(it, P2)
     it.card("r-lane", P1)
     it.card("r-lane", P2)
-    assert last(it, "lane_refused")["body"] == {"lane": "lane", "reason": "occupied", "holder": way.visit_of(it, P1).id}
+    assert last(it, "lane_refused")["body"] == {
+        "lane": "lane",
+        "reason": "occupied",
+        "holder": way.visit_of(it, P1).id,
+    }
     it.tick(121)
     assert last(it, "lane_left")["body"]["reason"] == "timeout"
     it.card("r-lane", P2)
@@ -454,6 +473,15 @@ def test_a_forced_locker_breaks_custody():
     it = world()
     way.check_in(it, P1)
     it.see(LockerChanged("bank", 1, False, False, it.mono))
+    it.card("r-lane", P1)
+    assert last(it, "lane_refused")["body"]["reason"] == "custody_missing"
+
+
+def test_who_asked_for_the_things_back_does_not_enter():
+    it = world()
+    way.check_in(it, P1)
+    it.tick(11)
+    it.card("r-kiosk", P1)
     it.card("r-lane", P1)
     assert last(it, "lane_refused")["body"]["reason"] == "custody_missing"
 
