@@ -1,4 +1,4 @@
-"""The whole centre as a process: a box is let in over the edge port, and kill -9 loses and doubles nothing (I-7, I-8)."""
+"""The centre as a process: a box is let in over the edge port; kill -9 loses and doubles nothing (I-7, I-8)."""
 
 import json
 import os
