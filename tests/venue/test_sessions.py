@@ -257,9 +257,14 @@ def commands_of(centre: Centre, kind: str) -> list[CommandRow]:
 
 
 def test_duties_take_each_step_once_and_again_when_unheard(centre: Centre) -> None:
-    book(centre)
+    made = book(centre, rooms=("eval-1", "eval-2"))
+    centre.fact("facilities_switched", made["id"], room="eval-2", on=True, result="done")
+    duties.switch_facilities(centre.desk)
+    assert commands_of(centre, "switch_facilities") == []
+    centre.clock.advance(20)
     for _ in range(2):
         duties.switch_facilities(centre.desk)
+    assert [command.body["room"] for command in commands_of(centre, "switch_facilities")] == ["eval-1"]
     assert len(commands_of(centre, "switch_facilities")) == 1
     with centre.database.writing() as db:
         row = db.exec(select(CommandRow)).one()
@@ -276,11 +281,15 @@ def test_duties_take_each_step_once_and_again_when_unheard(centre: Centre) -> No
 
 
 def test_a_session_not_ready_at_check_in_is_an_alarm(centre: Centre) -> None:
-    book(centre)
+    made = book(centre)
     centre.clock.advance(1800)
     duties.prepare_sessions(centre.desk)
     alarms = centre.client("venue_staff").get("/today").json()["alarms"]
     assert [alarm["alarm"] for alarm in alarms] == ["session_not_ready"]
+    assert "materials" not in alarms[0]["params"]["missing"]
+    centre.fact("checkin_opened", made["id"], sitting=made["sittings"][0]["id"])
+    duties.prepare_sessions(centre.desk)
+    assert centre.client("venue_staff").get("/today").json()["alarms"] == []
 
 
 def test_evidence_is_fetched_when_a_session_closed(centre: Centre) -> None:

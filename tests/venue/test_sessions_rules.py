@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from venue.sessions.rules import TRANSITIONS, Event, Standing, State, TransitionRefused, allowed, transition
+from venue.settings import CHECKOUT
 
 pytestmark = pytest.mark.fast
 LIFE = [
@@ -70,6 +71,14 @@ def test_nothing_leaves_the_end_states(events: list[Event]) -> None:
             continue
         assert ended is None
         ended = at.state if at.state in {State.FILED, State.CANCELLED} else None
+
+
+def test_the_page_says_what_the_code_does() -> None:
+    page = (CHECKOUT / "docs/design/states.md").read_text(encoding="utf-8")
+    section = page.split("## Session", 1)[1].split("\n## ", 1)[0]
+    rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("| ")]
+    table = {(row[0].strip(" `"), row[1].strip(" `")): row[2].strip(" `") for row in rows[2:]}
+    assert table == {(str(state), str(event)): str(target) for (state, event), target in TRANSITIONS.items()}
 
 
 def test_every_state_can_be_reached() -> None:

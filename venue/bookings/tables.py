@@ -12,7 +12,8 @@ from venue.db.base import Table
 class Booking(Table, table=True):
     """One room for one sitting. People are in it in [starts_at, ends_at).
 
-    Blocked is [blocked_from, blocked_until); `who` is the project code that a clash names; `state` is booked or cancelled.
+    Blocked is [blocked_from, blocked_until); `who` is the project code that a clash names; `state` is booked or
+    cancelled.
     """
 
     __tablename__ = "booking"

@@ -54,7 +54,7 @@ def tell(notifier: Notifier, draw_id: str, call: Call) -> int:
     """Call everybody of a draw who was not called yet; how many messages were handed over."""
     with notifier.database.reading() as db:
         row = db.get(Draw, draw_id)
-        if row is None or row.state != "drawn":
+        if row is None or row.state != "drawn" or _all_told(db, row):
             return 0
         members = members_of(notifier.vault, row)
         waiting = _not_told(db, draw_id, members)
@@ -63,6 +63,12 @@ def tell(notifier: Notifier, draw_id: str, call: Call) -> int:
     when = f"{local.month}月{local.day}日 {local:%H:%M}"
     text = text_of(CALLED, when=when, place=call.venue_name)
     return sum(_tell_one(notifier, draw_id, member.alias, phones[member.alias], text) for member in waiting)
+
+
+def _all_told(db: Session, row: Draw) -> bool:
+    """Everybody has a line: then the sealed record stays shut."""
+    told = len(list(db.exec(select(Notice.alias).where(Notice.draw == row.id, Notice.kind == CALLED))))
+    return told == sum(int(seat["count"]) for seat in row.seats)
 
 
 def _not_told(db: Session, draw_id: str, members: Sequence[Member]) -> list[Member]:

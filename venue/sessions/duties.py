@@ -4,6 +4,7 @@ Each duty takes its own transactions and may run twice: the state table and `Dut
 taken once. The edge keeps to its own plan when the centre is away (design, flow 8).
 """
 
+import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -12,7 +13,7 @@ from sqlmodel import Session, select
 from venue.db import alarms, now
 from venue.db.duties import Desk, Duty
 from venue.edge_link import commands
-from venue.edge_link.tables import CommandRow
+from venue.edge_link.tables import CommandRow, LedgerFact
 from venue.experts import draw, notices
 from venue.experts.notices import Call, Notifier
 from venue.experts.settings import expert_settings
@@ -26,6 +27,14 @@ from venue.sessions.tables import DutyMark, Sitting, TradingSession
 from venue.sites.tables import Site
 
 _STALE_DRAW = timedelta(minutes=5)
+_UNDER_WAY = (
+    State.PREPARED,
+    State.CHECKING_IN,
+    State.IN_PROGRESS,
+    State.SUSPENDED,
+    State.CLOSED,
+    State.CANCELLED,
+)
 _ANSWERED = ("done", "refused", "unknown", "accepted", "sent")
 
 
@@ -49,10 +58,19 @@ def prepare_sessions(desk: Desk) -> None:
             if not lines:
                 service.step(db, "duty:prepare_sessions", session, Event.PREPARE)
                 service.issue(db, session, sitting, means(desk.settings))
-                alarms.clear(db, "session_not_ready", session.id)
             elif sitting.checkin_opens_at <= now(db):
-                params = {"missing": lines, "project": session.project_code}
-                alarms.raise_(db, "session_not_ready", session.id, "alarm.session_not_ready", params)
+                _not_ready(db, session, sitting)
+        for session, _ in _sittings(db, *_UNDER_WAY):
+            alarms.clear(db, "session_not_ready", session.id)
+
+
+def _not_ready(db: Session, session: TradingSession, sitting: Sitting) -> None:
+    """Only what the machine misses rings: a line nobody ticked is no danger."""
+    judged = [one for one in preparation.judge(db, session, sitting) if one.source == "machine"]
+    lines = preparation.missing(judged)
+    if lines:
+        params = {"missing": lines, "project": session.project_code}
+        alarms.raise_(db, "session_not_ready", session.id, "alarm.session_not_ready", params)
 
 
 def tell_people(desk: Desk) -> None:
@@ -75,24 +93,35 @@ def _due_calls(db: Session, lead: timedelta) -> Iterator[tuple[str, Call]]:
 
 
 def switch_facilities(desk: Desk) -> None:
-    """Power and light of each room on at the set time and off after the close (V4)."""
+    """Power and light of each room on at the set time and off after the close (V4), where the edge did not."""
     lead = timedelta(minutes=session_settings(desk.settings).facilities_lead_min)
     with desk.database.writing() as db:
         for session, sitting in _sittings(
             db, State.BOOKED, State.PREPARED, State.CHECKING_IN, State.IN_PROGRESS
         ):
-            if sitting.checkin_opens_at - lead <= now(db) < sitting.ends_at:
+            if _overdue(db, desk, sitting.checkin_opens_at - lead) and now(db) < sitting.ends_at:
                 _switch(db, session, sitting, on=True)
         for session, sitting in _sittings(db, State.CLOSED, State.FILING):
-            _switch(db, session, sitting, on=False)
+            if _overdue(db, desk, session.closed_at or sitting.ends_at):
+                _switch(db, session, sitting, on=False)
 
 
 def _switch(db: Session, session: TradingSession, sitting: Sitting, *, on: bool) -> None:
-    for room in sorted({part.room for part in parts_of(db, sitting.id)}):
+    done = _switched(db, session.id, on=on)
+    for room in sorted({part.room for part in parts_of(db, sitting.id)} - done):
         _order_once(
             db, session, sitting, "facilities_on" if on else "facilities_off", room,
             "switch_facilities", {"room": room, "on": on},
         )  # fmt: skip
+
+
+def _switched(db: Session, session: str, *, on: bool) -> set[str]:
+    """Rooms that the edge tried to switch so for this session, by its facts."""
+    query = select(LedgerFact.raw).where(
+        LedgerFact.session == session, LedgerFact.kind == "facilities_switched"
+    )
+    bodies = [json.loads(raw)["body"] for raw in db.exec(query)]
+    return {str(body["room"]) for body in bodies if body["on"] is on}
 
 
 def _order_once(
