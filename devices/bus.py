@@ -207,7 +207,13 @@ class Bus:
             self._thread.start()
 
     def stop(self) -> None:
-        """End the thread and close the port; jobs that were not begun end with NotSentError."""
+        """End the thread and close the port once every rider has called this.
+
+        Jobs that were not begun end with NotSentError.
+        """
+        self._started -= 1
+        if self._started > 0:
+            return
         with self._wake:
             self._stopping = True
             self._wake.notify_all()

@@ -194,7 +194,9 @@ class SamReader:
         try:
             selected = wire.ask(request(SELECT), take_answer, _SHORT_ANSWER_S)
         except NoAnswerError as error:
-            raise CardFaultError("select_failed") from error
+            if not error.heard:
+                raise CardFaultError("select_failed") from error
+            return read_block(self._agreed_block(wire))  # selected perhaps: reading will tell
         if (selected.status, len(selected.data)) != (OK, 8):
             raise CardFaultError(_REASONS.get(selected.status, "select_failed"))
         return read_block(self._agreed_block(wire))

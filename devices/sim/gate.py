@@ -25,7 +25,7 @@ class GateSim:
         self._news: bytes | None = None
         self._pending = b""
         self._passing = asyncio.Lock()
-        port.heard = self._heard
+        port.listen(self._heard)
 
     async def walk(self, carrying: list[str], direction: str) -> dict[str, Any]:
         """One person walks through. KeyError: no such thing to carry; ValueError: no such direction."""

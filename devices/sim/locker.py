@@ -19,7 +19,7 @@ class LockerSim:
         self.closed = dict.fromkeys(range(1, ways + 1), True)
         self.jammed = dict.fromkeys(range(1, ways + 1), False)
         self._pending = b""
-        port.heard = self._heard
+        port.listen(self._heard)
 
     def shut(self, locker: int) -> None:
         """Somebody shuts a locker's door."""

@@ -43,14 +43,18 @@ class Faults:
 
 
 class PtyPort:
-    """One wire. `heard` is called with every chunk the host writes; `send` answers."""
+    """One wire, with one device or several on it; `send` answers."""
 
     def __init__(self, wire: str, path: Path, log: WireLog) -> None:
         self.wire, self.path, self._log = wire, path, log
         self.faults = Faults()
-        self.heard: Callable[[bytes], None] = lambda data: None
+        self._ears: list[Callable[[bytes], None]] = []
         self._master = self._slave = -1
         self._random = random.Random(wire)  # noqa: S311 - repeatable noise
+
+    def listen(self, heard: Callable[[bytes], None]) -> None:
+        """Let a device hear every chunk that the host writes."""
+        self._ears.append(heard)
 
     def plug(self) -> None:
         """Make the pty and link it at the path. Our own hold on the slave side outlives every reader."""
@@ -122,4 +126,5 @@ class PtyPort:
             return
         self._log.bytes(self.wire, "rx", data)
         if data and not self.faults.dead:
-            self.heard(data)
+            for heard in self._ears:
+                heard(data)

@@ -44,7 +44,7 @@ class SamReaderSim:
         self.card: SimCard | None = None
         self._found = self._selected = False
         self._pending = b""
-        port.heard = self._heard
+        port.listen(self._heard)
 
     def place(self, card: SimCard) -> None:
         """Lay a card on the reader."""

@@ -108,7 +108,7 @@ class RelayBoardSim:
         self._shut_level = settings.get("contact", "on_when_shut") == "on_when_shut"
         self._doors = doors
         self._pending, self._last = b"", 0.0
-        port.heard = self._heard
+        port.listen(self._heard)
 
     def inputs(self) -> list[bool]:
         """The levels at the board's inputs now."""

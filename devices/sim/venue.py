@@ -65,7 +65,8 @@ class VenueSim:
     def _play(self, device: SimDevice) -> None:
         if device.path is None:
             return
-        port = self.ptys[device.id] = PtyPort(device.id, device.path, self.log)
+        line = next((p for p in self.ptys.values() if p.path == device.path), None)  # boards may share a line
+        port = self.ptys[device.id] = line or PtyPort(device.id, device.path, self.log)
         match device.driver:
             case "sam_reader":
                 self.readers[device.id] = SamReaderSim(device.id, port, self.log)

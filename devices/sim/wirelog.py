@@ -7,12 +7,15 @@ from typing import Any
 
 
 class WireLog:
-    """Appends lines. `rx` is what the device received (host → device), `tx` what it sent."""
+    """Appends lines. `rx` is what the device received (host → device), `tx` what it sent.
 
-    def __init__(self, path: Path) -> None:
+    Beyond `longest` bytes the file becomes `wire.1.jsonl` (replacing the one before) and a new one begins.
+    """
+
+    def __init__(self, path: Path, longest: int = 256 << 20) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.path = path
-        self._file = path.open("ab", buffering=0)
+        self.path, self._longest = path, longest
+        self._open()
 
     def bytes(self, wire: str, direction: str, data: bytes) -> None:
         """One chunk on one wire."""
@@ -28,4 +31,14 @@ class WireLog:
 
     def _line(self, fields: dict[str, Any]) -> None:
         line = {"t_us": time.monotonic_ns() // 1000, **fields}
-        self._file.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
+        self._size += self._file.write(
+            json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        )
+        if self._size > self._longest:
+            self._file.close()
+            self.path.replace(self.path.with_suffix(".1.jsonl"))
+            self._open()
+
+    def _open(self) -> None:
+        self._file = self.path.open("ab", buffering=0)
+        self._size = self.path.stat().st_size

@@ -131,3 +131,38 @@ def test_facility_relay(site: Site) -> None:
     assert site.sim.get("/relays/board")["coils"][6] is True
     assert power.switch(False).result(5) is Result.DONE
     assert [e["on"] for e in site.sim.events("facility_switched")] == [True, False]
+
+
+SECOND_BOARD = """
+[[devices]]
+id = "board-2"
+class = "relay_board"
+driver = "modbus_relay"
+endpoint = "serial:{home}/dev/board?baud=9600"
+unit = 2
+coils = 4
+inputs = 4
+
+[[doors]]
+id = "door-c"
+board = "board-2"
+coil = 0
+contact_input = 0
+exit_input = 1
+"""
+
+
+def test_two_boards_on_one_line(tmp_path: Path) -> None:
+    """One owner of the port, two units; each answers for itself, and both lock when stopped."""
+    plan = write_plan(tmp_path)
+    plan.write_text(plan.read_text(encoding="utf-8") + SECOND_BOARD, encoding="utf-8")
+    with simulated_venue(plan, tmp_path) as sim:
+        devices = drivers(plan, tmp_path, [])
+        devices.start()
+        assert eventually(lambda: devices.doors["door-a"].is_open() is False)
+        assert eventually(lambda: devices.doors["door-c"].is_open() is False)
+        assert devices.doors["door-c"].unlock(30).result(5) is Result.DONE
+        assert [sim.get(f"/doors/door-{n}")["locked"] for n in "ac"] == [True, False]
+        assert devices.doors["door-a"].unlock(30).result(5) is Result.DONE
+        devices.stop()
+        assert [sim.get(f"/doors/door-{n}")["locked"] for n in "ac"] == [True, True]
