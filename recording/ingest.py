@@ -54,7 +54,8 @@ class CameraIngest:
         self._clock, self._settings = clock, settings
         self.viewers: set[Viewer] = set()
         self.cache: list[Media] = []
-        """The current group of pictures with its sound, for viewers and for a recording that begins."""
+        """The current group of pictures with its sound, for viewers."""
+        self._before: list[Media] = []
         self.form: MediaForm | None = None
         self.audio: AudioTrack | None = None
         self.last_frame_us = 0
@@ -110,7 +111,7 @@ class CameraIngest:
         self.audio = session.audio
         self._timeline = Timeline(session.video.clock, session.audio.clock if session.audio else None)
         self._depacketiser = Depacketiser(session.video.sps, session.video.pps)
-        self.form, self.cache, self._cache_bytes = None, [], 0
+        self.form, self.cache, self._before, self._cache_bytes = None, [], [], 0
         self._now_us = self._heard_us = self._asked_us = to_us(self._clock.now())
         self.segmenter.attach(self._timeline)
         self._connection, self._playing, self.reason = connection, True, ""
@@ -161,11 +162,14 @@ class CameraIngest:
         self.segmenter.tick(now_us)
 
     def record(self, cause: str) -> None:
-        """Begin the duty to record, with the group of pictures already here."""
+        """Begin the duty to record, with the two groups of pictures already here.
+
+        Two, because the order may come just after a keyframe for a moment just before it.
+        """
         if self.segmenter.recording:
             return
         self.segmenter.record(to_us(self._clock.now()), cause)
-        for media, ticks in list(self.cache):
+        for media, ticks in self._before + self.cache:
             self._to_segmenter(media, ticks)
 
     def health(self, now_us: int) -> dict[str, Any]:
@@ -191,7 +195,7 @@ class CameraIngest:
             return
         self.segmenter.detach(cause)
         connection.close()
-        self.reason, self._timeline, self.cache = reason, None, []
+        self.reason, self._timeline, self.cache, self._before = reason, None, [], []
         self._lost_event.set()
 
     def _frame(self, channel: Channel, data: memoryview) -> None:
@@ -224,7 +228,7 @@ class CameraIngest:
         ticks = timeline.arrived(timeline.video, unit.timestamp, self._now_us)
         if unit.key:
             self._take_form()
-            self.cache, self._cache_bytes = [], 0
+            self._before, self.cache, self._cache_bytes = self.cache, [], 0
         self.last_frame_us = self._now_us
         self._recent.append(self._now_us)
         self.frames += 1
@@ -266,7 +270,7 @@ class CameraIngest:
     def _remember(self, media: AccessUnit | SoundChunk, ticks: int, size: int) -> None:
         self._cache_bytes += size
         if self._cache_bytes > _CACHE_BYTES:
-            self.cache, self._cache_bytes = [], 0
+            self.cache, self._before, self._cache_bytes = [], [], 0
         self.cache.append((media, ticks))
 
     def _to_segmenter(self, media: AccessUnit | SoundChunk, ticks: int) -> None:

@@ -44,7 +44,8 @@ class _Segment:
     start_ticks: int
     audio_zero: tuple[int, int] | None = None
     """(ticks on the wire, ticks in the file) of the first sound."""
-    audio_until_us: int = 0
+    begun: bool = False
+    """Whether a fragment was handed to the disk."""
 
 
 @dataclass(slots=True)
@@ -68,7 +69,8 @@ class Segmenter:
         self._pending: _Pending | None = None
         self._building = _Building()
         self._step = VIDEO_CLOCK // 25
-        self._end_us = store.covered_us()
+        self._end_us = store.covered_us() or 0
+        self._fresh = False
         self._lost = 0
         self._audio_until: int | None = None
         self._picture_us = 0
@@ -81,7 +83,7 @@ class Segmenter:
 
     def attach(self, timeline: Timeline) -> None:
         """A new connection plays."""
-        self._timeline, self.drift = timeline, Drift()
+        self._timeline, self.drift, self._fresh = timeline, Drift(), True
         self.cause = "no_packets"
 
     def detach(self, cause: str) -> None:
@@ -232,31 +234,39 @@ class Segmenter:
             return
         if self._segment is not None and self._is_due(ticks, form):
             self._finish(continues=True)
-            span = self._settings.segment_us
-            timeline.slew(ticks, self.drift.error_us(), span)
-        elif self._segment is None:
-            self._settle_clock(ticks)
-        if self._segment is None and self.recording and self._stop_at is None:
+            timeline.slew(ticks, self.drift.error_us(), self._settings.segment_us)
+            self._open(form, ticks)
+        elif self._segment is None and self._wants_segment() and self._settle_clock(ticks):
             self._open(form, ticks)
 
-    def _settle_clock(self, ticks: int) -> None:
-        """Between segments the map may move at once: take back drift, never overlap what is recorded."""
+    def _wants_segment(self) -> bool:
+        return self.recording and self._stop_at is None
+
+    def _settle_clock(self, ticks: int) -> bool:
+        """Between segments the map may move at once: take back drift; never overlap what is recorded.
+
+        False for a picture that an earlier segment already holds.
+        """
         timeline, error = self._timeline, self.drift.error_us()
-        if timeline is None or not self.recording:
-            return
+        if timeline is None:
+            return False
         if abs(error) > _DRIFT_US:
             timeline.shift(error)
             self.drift.settled(error)
-        overlap = (self._end_us or 0) - timeline.video.wall_us(ticks)
-        if 0 < overlap < _OVERLAP_US:
+        overlap, fresh = self._end_us - timeline.video.wall_us(ticks), self._fresh
+        self._fresh = False
+        if overlap > 0 and fresh and overlap < _OVERLAP_US:
             timeline.shift(overlap)
+            return True
+        return overlap <= 0 or overlap >= _OVERLAP_US
 
     def _is_due(self, ticks: int, form: MediaForm) -> bool:
         segment = self._segment
-        if segment is None:
+        if segment is None or self._timeline is None:
             return False
         long = ticks - segment.start_ticks >= self._settings.segment_us * VIDEO_CLOCK // 1_000_000
-        return long or bool(self._cuts) or form != segment.form
+        asked = bool(self._cuts) and self._timeline.video.wall_us(ticks) >= self._cuts[-1][0]
+        return long or asked or form != segment.form
 
     def _open(self, form: MediaForm, ticks: int) -> None:
         if self._timeline is None:
@@ -272,6 +282,9 @@ class Segmenter:
         building, segment = self._building, self._segment
         if segment is None or self._timeline is None or not (building.samples or building.audio):
             return
+        if not building.samples and not segment.begun:
+            return  # a file begins with its first picture
+        segment.begun = True
         end_us = self._timeline.video.wall_us(building.ticks)
         fragment = Fragment(
             bytes(building.video), tuple(building.samples), building.video_start, building.key,
@@ -327,6 +340,9 @@ class Segmenter:
             if abs(apart) > clock * _SOUND_TOLERANCE_MS // 1000:
                 self._flush()
                 building = self._building
+                building.audio.clear()
+                building.sizes.clear()
+                building.audio_samples = 0
         if not building.audio:
             building.audio_start = at
             if not building.samples:

@@ -5,6 +5,7 @@ Recording starts from the last plan in the index, so it does not wait for the ed
 
 import asyncio
 import fcntl
+import importlib
 import json
 import os
 from pathlib import Path
@@ -28,6 +29,7 @@ _log = structlog.get_logger()
 _BUFFER = 1 << 20
 _TICK_S, _HEALTH_S = 0.25, 1.0
 _GROUPS = 4
+_PAUSE_US = 600_000
 
 
 class AlreadyRunningError(Exception):
@@ -113,11 +115,13 @@ class Recorder:
                     ingest.sweep(self._buffer)
 
     async def _tick(self) -> None:
-        elapsed = 0.0
+        """Let every camera look at the time, except after a pause of ours: then sockets are read first."""
+        elapsed, last_us = 0.0, to_us(self._clock.now())
         while True:
             await asyncio.sleep(_TICK_S)
             now_us, elapsed = to_us(self._clock.now()), elapsed + _TICK_S
-            for ingest in list(self._cameras.values()):
+            paused, last_us = abs(now_us - last_us) > _PAUSE_US, now_us
+            for ingest in [] if paused else list(self._cameras.values()):
                 ingest.tick(now_us)
             if elapsed >= _HEALTH_S:
                 elapsed = 0.0
@@ -223,9 +227,8 @@ class Recorder:
     async def _view(self, message: Message) -> None:
         """Offers and ends of live views; aiortc is imported with the first offer only."""
         if self._live is None:
-            from recording.live import LiveViews
-
-            self._live = LiveViews(self._settings.live_addresses, self._clock, self._link.send)
+            module = await asyncio.to_thread(importlib.import_module, "recording.live")
+            self._live = module.LiveViews(self._settings.live_addresses, self._clock, self._link.send)
         if message["t"] == "live_end":
             await self._live.end(str(message["view"]))
         else:
