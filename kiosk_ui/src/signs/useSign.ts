@@ -1,5 +1,4 @@
 import { computed, onScopeDispose, ref, shallowRef } from "vue";
-import { ask } from "../api/http";
 import { useNow } from "../ui/useNow";
 
 const EVERY_MS = 5000;
@@ -16,7 +15,9 @@ export function useSign<T>(paths: readonly string[]) {
 
   async function read() {
     try {
-      data.value = await ask<T>("GET", paths[path % paths.length] ?? "");
+      const answer = await fetch(paths[path % paths.length] ?? "", { cache: "no-store" });
+      if (!answer.ok) throw new Error(String(answer.status));
+      data.value = (await answer.json()) as T;
       readAt.value = Date.now();
     } catch {
       path += 1; // The next round asks the other side; the page itself tells when the rows are too old.

@@ -1,5 +1,5 @@
 import { useI18n } from "vue-i18n";
-import type { CheckAnswer } from "../api/centre";
+import type { CheckAnswer } from "../api/calls";
 import type { NameOf } from "../ui/facts";
 import { day, hour } from "../ui/time";
 

@@ -1,5 +1,5 @@
 import { shallowRef } from "vue";
-import { readMe, type Me } from "../api/centre";
+import { readMe, type Me } from "../api/calls";
 import { ApiError } from "../api/errors";
 
 /** Who is signed in, for the whole page; null before the first answer and after signing out. */

@@ -1,5 +1,5 @@
 import { onScopeDispose, ref, shallowRef } from "vue";
-import type { FeedItem } from "../api/centre";
+import type { FeedItem } from "../api/calls";
 
 const KEPT = 200;
 

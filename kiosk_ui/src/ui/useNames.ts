@@ -1,22 +1,23 @@
 import { shallowRef } from "vue";
 import { useI18n } from "vue-i18n";
-import { readRooms, readSites, readWallCameras, type Bilingual } from "../api/centre";
+import { readDevices, readRooms, readSites, readWallCameras, type Bilingual } from "../api/calls";
 
 type Known = ReadonlyMap<string, Bilingual>;
 
 /** `door-eval-1` is the door of `eval-1`; a trailing letter tells several of one kind apart. */
 const PARTS = /^(door|reader|power|cam|gate|bank|relays|lane|kiosk|messages)(?:-(.+?))??(?:-([a-h]))?$/;
 
+interface Named {
+  id: string;
+  name_zh: string | null;
+  name_en: string | null;
+}
+
 async function readAll(): Promise<Known> {
-  const [sites, rooms, cameras] = await Promise.allSettled([readSites(), readRooms(), readWallCameras()]);
-  const found = new Map<string, Bilingual>();
-  if (sites.status === "fulfilled") {
-    for (const site of sites.value) [site, ...site.areas].forEach((row) => found.set(row.id, row.name));
-  }
-  for (const list of [rooms, cameras]) {
-    if (list.status === "fulfilled") list.value.forEach((row) => row.name && found.set(row.id, row.name));
-  }
-  return found;
+  const sites = readSites().then((list) => list.flatMap((site): Named[] => [site, ...site.areas]));
+  const lists = await Promise.allSettled<Named[]>([sites, readRooms(), readDevices(), readWallCameras()]);
+  const rows = lists.flatMap((list) => (list.status === "fulfilled" ? list.value : []));
+  return new Map(rows.filter((row) => row.name_zh).map((row) => [row.id, { zh: row.name_zh ?? "", en: row.name_en ?? "" }]));
 }
 
 /** Names of rooms, doors, devices and cameras by id, in the reader's language; an unknown id stands for itself. */

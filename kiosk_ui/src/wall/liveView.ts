@@ -1,6 +1,6 @@
 /** One live picture: an offer, an answer, and the server's own word about the frames it sends. */
 import { onScopeDispose, reactive, type Ref } from "vue";
-import { endView, startView } from "../api/centre";
+import { endView, startView } from "../api/calls";
 
 const ICE_MS = 500;
 /** Frames come at least twice a second's report; after this without a new one the picture no longer counts as live. */
