@@ -109,3 +109,31 @@ def devices(config: Config, as_json: AsJson = False, seconds: float = 4.0) -> No
         row = {"device": name, "state": health.state.value, "reason": health.reason, "errors": health.errors}
         print(json.dumps(row) if as_json else f"{name:24} {row['state']:9} {row['reason']}")
     raise typer.Exit(0 if all(h.state is HealthState.ONLINE for h in found.values()) else 1)
+
+
+@app.command("fsck")
+def fsck_command(config: Config, as_json: AsJson = False) -> None:
+    """Check the journal, its proofs and the recordings it names; exit 1 when something does not hold."""
+    settings = _settings(config)
+    import pysqlite3
+
+    from edge_agent import fsck
+    from edge_agent.keys import KeyFolder, load_trust
+
+    journal = settings.folder / "journal.db"
+    try:
+        ring = load_trust(KeyFolder(settings.folder / "keys"))
+        book = fsck.load(journal, ring, settings.state / "recordings")
+    except KeyFileError as error:
+        raise wrong_use(error) from error
+    except (pysqlite3.DatabaseError, OSError) as error:
+        typer.echo(f"{journal}: {error}", err=True)
+        raise typer.Exit(1) from error
+    findings = fsck.check(book)
+    if as_json:
+        print(json.dumps(fsck.report(findings, len(book.rows))))
+    else:
+        for finding in findings:
+            print(fsck.line(finding))
+        print(f"{len(book.rows)} facts, {len(findings)} findings")
+    raise typer.Exit(1 if findings else 0)

@@ -183,10 +183,9 @@ class Venue:
         self.act("sign", base64.b64encode(b"\x89PNG\r\n\x1a\n sample signature").decode())
         self.until("store")
 
-
     def store(self) -> None:
         """Put the phone in, shut the locker."""
-        opened = wait_for(lambda: [f for f in self.centre.facts("locker_opened")], 15)[-1]["body"]
+        opened = wait_for(lambda: self.centre.facts("locker_opened"), 15)[-1]["body"]
         assert opened["result"] == "done"
         self.sim.post(f"/lockers/bank-1/{opened['locker']}/shut").raise_for_status()
         wait_for(lambda: self.centre.facts("locker_closed"), 10)
