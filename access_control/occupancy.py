@@ -9,7 +9,7 @@ from access_control.states import VisitState
 
 @dataclass(frozen=True, slots=True)
 class Occupancy:
-    """`inside`: visits behind the main door; `rooms`: room → visits; `lockers`: locker → visit whose things it holds."""
+    """`inside`: visits behind the main door; `rooms`: room → visits; `lockers`: locker → its visit."""
 
     inside: tuple[str, ...]
     rooms: Mapping[str, tuple[str, ...]]

@@ -1,12 +1,12 @@
 """The steps of one person's way, each by the observations that the real devices give."""
 
+from passage_world import PNG, World
+
 from access_control.acts import OpenLocker, Unlock
 from access_control.observations import DoorResult, KioskAction, LockerResult
 from access_control.rosters import Person
 from access_control.shapes import Visit
 from devices.ports import DoorChanged, ExitPressed, LockerChanged, Result
-
-from passage_world import PNG, World
 
 
 def visit_of(world: World, who: Person) -> Visit:

@@ -5,12 +5,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from passage_oracle import Oracle
+from passage_world import PNG, START, card_of, person, roster
+
 from access_control import area as areas
 from access_control.acts import OpenLocker, SendPin, Unlock
 from access_control.decide import decide, recover
 from access_control.instant import Instant
 from access_control.observations import (
-    DoorResult, FaceJudged, HoldLifted, HoldOrdered, KioskAction, LockerResult, PinSent, RosterOpened, Tick,
+    DoorResult,
+    FaceJudged,
+    HoldLifted,
+    HoldOrdered,
+    KioskAction,
+    LockerResult,
+    PinSent,
+    RosterOpened,
+    Tick,
 )  # fmt: skip
 from access_control.rosters import OpenRoster, Rosters, seal_pin
 from access_control.settings import Settings
@@ -28,8 +39,6 @@ from devices.ports import (
     LockerChanged,
     Result,
 )
-from passage_oracle import Oracle
-from passage_world import PNG, START, card_of, person, roster
 
 SMALL = SitePlan(
     doors={"main": DoorSite("main", "main", "r-main"), "d1": DoorSite("d1", "room", "r-1", room="room-1")},
@@ -130,54 +139,58 @@ def restart(node: Node) -> Node:
 
 def moves(node: Node) -> Iterator[tuple[str, object, int]]:
     """(name, observation or None for a restart, wait): everything that can be seen next."""
-    at, visit = node.mono + 10_000, node.area.kiosk("kiosk").visit
+    at = node.mono + 10_000
+    yield from (
+        (name, seen, 10_000) for name, seen in (*_people(node, at), *_answers(node), *_devices(node, at))
+    )
+    for seconds in (4, 12, 130):
+        yield f"tick {seconds}", Tick(), seconds * 1_000_000
+    yield "restart", None, 0
+
+
+def _people(node: Node, at: int) -> Iterator[tuple[str, object]]:
     for who in node.roster.persons:
         for reader in ("r-kiosk", "r-lane", "r-main", "r-1"):
-            yield f"card {who.alias} {reader}", CardPlaced(reader, card_of(who), at), 10_000
-    if visit:
-        for result in (FaceResult.MATCHED, FaceResult.NOT_MATCHED, FaceResult.UNAVAILABLE):
-            yield (
-                f"face {result}",
-                FaceJudged(visit, "kiosk", FaceJudgement(result, None, "", None), at),
-                10_000,
-            )
-        for action, value in (
-            ("pin", "1"),
-            ("pin", "0"),
-            ("sign", PNG),
-            ("stored", None),
-            ("nothing_to_store", None),
-            ("cancel", None),
-        ):
-            yield f"{action} {value or ''}", KioskAction("kiosk", action, value), 10_000
+            yield f"card {who.alias} {reader}", CardPlaced(reader, card_of(who), at)
+    visit = node.area.kiosk("kiosk").visit
+    if visit is None:
+        return
+    for result in (FaceResult.MATCHED, FaceResult.NOT_MATCHED, FaceResult.UNAVAILABLE):
+        yield f"face {result}", FaceJudged(visit, "kiosk", FaceJudgement(result, None, "", None), at)
+    touches = (
+        ("pin", "1"),
+        ("pin", "0"),
+        ("sign", PNG),
+        ("stored", None),
+        ("nothing_to_store", None),
+        ("cancel", None),
+    )
+    for action, value in touches:
+        yield f"{action} {value or ''}", KioskAction("kiosk", action, value)
+
+
+def _answers(node: Node) -> Iterator[tuple[str, object]]:
     for act in node.waiting:
         for result in Result:
-            yield f"answer {result}", answer(act, result), 10_000
+            yield f"answer {result}", answer(act, result)
+
+
+def _devices(node: Node, at: int) -> Iterator[tuple[str, object]]:
     for number in (1, 2):
         for closed in (False, True):
-            yield f"locker {number} {closed}", LockerChanged("bank", number, closed, False, at), 10_000
+            yield f"locker {number} {closed}", LockerChanged("bank", number, closed, False, at)
     for way, clear, doubtful in (
         ("in", True, False),
         ("in", False, False),
         ("in", False, True),
         ("out", True, False),
     ):
-        yield (
-            f"gate {way} {clear} {doubtful}",
-            GatePassage("gate", node.seq, way, clear, (), doubtful, at - 1, at),
-            10_000,
-        )
+        seen = GatePassage("gate", node.seq, way, clear, (), doubtful, at - 1, at)
+        yield f"gate {way} {clear} {doubtful}", seen
     for door in ("main", "d1"):
-        yield f"open {door}", DoorChanged(door, not node.area.door(door).open, False, at), 10_000
-        yield f"exit {door}", ExitPressed(door, at), 10_000
-    yield (
-        ("lift", HoldLifted("c", None, ()), 10_000)
-        if node.area.held
-        else ("hold", HoldOrdered("c", None, ()), 10_000)
-    )
-    for seconds in (4, 12, 130):
-        yield f"tick {seconds}", Tick(), seconds * 1_000_000
-    yield "restart", None, 0
+        yield f"open {door}", DoorChanged(door, not node.area.door(door).open, False, at)
+        yield f"exit {door}", ExitPressed(door, at)
+    yield ("lift", HoldLifted("c", None, ())) if node.area.held else ("hold", HoldOrdered("c", None, ()))
 
 
 def answer(act: object, result: Result) -> object:
@@ -208,17 +221,44 @@ def key(node: Node) -> object:
 
     running = {v.alias: v for v in area.visits.values()}
     visits = tuple(
-        (v.alias, v.state, v.identity_seq is None, v.custody_seq is None, v.gate_seq is None, age(v.gate_us), v.face, v.face_misses,
-         v.pin_misses, v.pin_sends, v.pin_result, v.locker, v.declared_empty, v.lane, min(v.alarms, 2), v.room, bool(v.rooms_entered),
-         v.entered_at is not None and bisect_left((300,), (node.instant().wall - v.entered_at).total_seconds()), v.outcome)
-        for v in running.values() if v.outcome != "cancelled"
-    )  # fmt: skip
+        (
+            v.alias,
+            v.state,
+            v.identity_seq is None,
+            v.custody_seq is None,
+            v.gate_seq is None,
+            age(v.gate_us),
+            v.face,
+            v.face_misses,
+            v.pin_misses,
+            v.pin_sends,
+            v.pin_result,
+            v.locker,
+            v.declared_empty,
+            v.lane,
+            min(v.alarms, 2),
+            v.room,
+            bool(v.rooms_entered),
+            v.entered_at is not None
+            and bisect_left((300,), (node.instant().wall - v.entered_at).total_seconds()),
+            v.outcome,
+        )
+        for v in running.values()
+        if v.outcome != "cancelled"
+    )
     kiosk, lane = area.kiosk("kiosk"), area.lane("lane")
     doors = tuple(
-        (d, x.open, age(x.opened_us) if x.open else 0, x.pending and (names[x.pending.visit], age(x.pending.granted_us), age(x.pending.answered_us)),
-         age(x.exit_us), x.exit_waiting, x.held_open)
+        (
+            d,
+            x.open,
+            age(x.opened_us) if x.open else 0,
+            x.pending and (names[x.pending.visit], age(x.pending.granted_us), age(x.pending.answered_us)),
+            age(x.exit_us),
+            x.exit_waiting,
+            x.held_open,
+        )
         for d, x in sorted(area.doors.items())
-    )  # fmt: skip
+    )
     lockers = tuple(
         (k, x.state, names.get(x.visit or ""), x.used, x.purpose, x.waiting, age(x.since_us))
         for k, x in sorted(area.lockers.items())
@@ -227,9 +267,18 @@ def key(node: Node) -> object:
     serves = running.get(names.get(kiosk.visit or "", ""))
     served = serves.alias if serves and serves.id == kiosk.visit and serves.outcome != "cancelled" else None
     return (
-        visits, served, age(kiosk.last_us) if served else 0, names.get(lane.holder or ""), age(lane.entered_us) if lane.holder else 0,
-        doors, lockers, bool(area.held), tuple(sorted(area.misses.items())), alarms, _waiting(node, names),
-    )  # fmt: skip
+        visits,
+        served,
+        age(kiosk.last_us) if served else 0,
+        names.get(lane.holder or ""),
+        age(lane.entered_us) if lane.holder else 0,
+        doors,
+        lockers,
+        bool(area.held),
+        tuple(sorted(area.misses.items())),
+        alarms,
+        _waiting(node, names),
+    )
 
 
 def _waiting(node: Node, names: dict) -> tuple:

@@ -3,21 +3,41 @@
 import random
 from collections.abc import Callable
 
+from passage_oracle import Oracle
+from passage_world import PNG, World, card_of, person, roster
+
 from access_control.acts import OpenLocker, SendPin, Unlock
 from access_control.observations import (
-    DoorResult, FaceJudged, HelpAnswered, HoldLifted, HoldOrdered, KioskAction, LaneCleared, LockerResult, PinSent,
-    RosterOpened, RosterUnavailable, SittingClosed, Tick,
-)  # fmt: skip
+    DoorResult,
+    FaceJudged,
+    HelpAnswered,
+    HoldLifted,
+    HoldOrdered,
+    KioskAction,
+    LaneCleared,
+    LockerResult,
+    PinSent,
+    RosterOpened,
+    RosterUnavailable,
+    SittingClosed,
+    Tick,
+)
 from access_control.rosters import Rosters, seal_pin
-from access_control.states import AT_KIOSK
+from access_control.states import AT_KIOSK, IN_LANE
 from access_control.states import LockerState as L
 from access_control.states import VisitState as V
 from devices.ports import (
-    CardPlaced, CardRemoved, CardUnreadable, DoorChanged, ExitPressed, FaceJudgement, FaceResult, GatePassage,
-    LockerChanged, Result,
-)  # fmt: skip
-from passage_oracle import Oracle
-from passage_world import PNG, World, card_of, person, roster
+    CardPlaced,
+    CardRemoved,
+    CardUnreadable,
+    DoorChanged,
+    ExitPressed,
+    FaceJudgement,
+    FaceResult,
+    GatePassage,
+    LockerChanged,
+    Result,
+)
 
 PEOPLE = (person(1), person(2, "room-2", "room-3"), person(3, "room-1", face=False))
 STRANGER = person(9)
@@ -177,7 +197,7 @@ class Chaos:
             self.step(LockerResult(*key, visit.id, locker.purpose, Result.DONE))
         elif locker and key and locker.state in {L.DEPOSITING, L.RETURNING}:
             self.step(LockerChanged(*key, True, False, self.world.mono))
-        elif visit is None or self.world.area.kiosk("kiosk").visit != visit.id and visit.state in AT_KIOSK:
+        elif visit is None or (self.world.area.kiosk("kiosk").visit != visit.id and visit.state in AT_KIOSK):
             self.step(CardPlaced("r-kiosk", card_of(who), self.world.mono))
         elif visit.state is V.ARRIVED:
             said = FaceJudgement(FaceResult.MATCHED, 500, "ok", None)
@@ -196,14 +216,42 @@ class Chaos:
                 CardPlaced(self.pick((reader, reader, reader, "r-kiosk")), card_of(who), self.world.mono)
             )
 
+    def mishap(self) -> None:
+        """What goes wrong at just this moment: a stranger's face, a lock that sticks, a phone at the gate."""
+        visit = next(
+            (v for v in self.world.area.visits.values() if v.state in (V.ARRIVED, V.PROMISED, *IN_LANE)), None
+        )
+        self.world.clock.advance(0.2)
+        if visit is None:
+            return
+        if visit.state is V.ARRIVED:
+            result = self.pick((FaceResult.NOT_MATCHED, FaceResult.REVIEW))
+            for _ in range(self.pick((1, 3))):
+                said = FaceJudgement(result, 100, "other", None)
+                self.step(FaceJudged(visit.id, visit.kiosk, said, self.world.mono))
+        elif visit.locker and visit.state is V.PROMISED:
+            self.step(
+                LockerResult(*visit.locker, visit.id, "deposit", self.pick((Result.REFUSED, Result.UNKNOWN)))
+            )
+        else:
+            self.step(
+                GatePassage("gate", 0, "in", False, ("phone",), False, self.world.mono - 1, self.world.mono)
+            )
+
     def forged_follow_up(self) -> None:
         self.step(LaneCleared("lane", self.pick((*list(self.world.area.visits)[-3:], "none"))))
 
     def rare(self) -> None:
-        self.step(self.pick((
-            RosterUnavailable("ses-1", "sit-9", "witness_away"), RosterOpened("ses-1", "sit-1", 3, "V01.witness"),
-            HelpAnswered("kiosk"), SittingClosed("ses-1", "sit-1"),
-        )))  # fmt: skip
+        self.step(
+            self.pick(
+                (
+                    RosterUnavailable("ses-1", "sit-9", "witness_away"),
+                    RosterOpened("ses-1", "sit-1", 3, "V01.witness"),
+                    HelpAnswered("kiosk"),
+                    SittingClosed("ses-1", "sit-1"),
+                )
+            )
+        )
 
     def restart(self) -> None:
         before, acts = len(self.world.records), len(self.world.acts)
@@ -217,9 +265,9 @@ class Chaos:
 
 
 WEIGHTS: dict[str, int] = {
-    "progress": 35, "pass_time": 10, "card": 16, "other_card_events": 1, "touch": 5, "sign": 8, "pin": 3, "judge_face": 8, "answer": 14,
-    "locker": 12, "gate": 8, "door": 2, "expected_door": 8, "exit": 3, "hold": 2, "tick": 6, "replay": 4,
-    "forged_follow_up": 1, "restart": 1,
+    "progress": 35, "mishap": 6, "pass_time": 10, "card": 16, "other_card_events": 1, "touch": 5, "sign": 8, "pin": 3,
+    "judge_face": 8, "answer": 14, "locker": 12, "gate": 8, "door": 2, "expected_door": 8, "exit": 3, "hold": 2,
+    "tick": 6, "replay": 4, "forged_follow_up": 1, "restart": 1,
 }  # fmt: skip
 
 

@@ -2,19 +2,24 @@
 
 from datetime import date
 
+import passage_journey as way
 import pytest
+from passage_world import World, card_of, coming, person, roster
 
 from access_control.acts import CompareFace, Lock, OpenLocker, RingDesk, SendPin, Unlock
 from access_control.observations import (
-    DoorResult, HoldLifted, HoldOrdered, KioskAction, LockerResult, PinSent, SittingClosed,
-)  # fmt: skip
+    DoorResult,
+    HoldLifted,
+    HoldOrdered,
+    KioskAction,
+    LockerResult,
+    PinSent,
+    SittingClosed,
+)
 from access_control.occupancy import head_count, occupancy
 from access_control.rosters import Rosters, seal_pin
 from access_control.screens import kiosk_screen
 from devices.ports import CardPlaced, DoorChanged, ExitPressed, LockerChanged, Result
-
-import passage_journey as way
-from passage_world import World, card_of, coming, person, roster
 
 P1, P2, P3 = person(1), person(2, "room-2", "room-3"), person(3, face=False)
 
@@ -59,8 +64,10 @@ def test_the_whole_way_in_and_out():
     granted = last(it, "admission_granted")["body"]
     seqs = {r["kind"]: r["seq"] for r in it.records}
     assert granted["grounds"] == {
-        "identity_seq": seqs["identity_confirmed"], "custody_seq": seqs["custody_settled"], "gate_seq": seqs["gate_passed"],
-    }  # fmt: skip
+        "identity_seq": seqs["identity_confirmed"],
+        "custody_seq": seqs["custody_settled"],
+        "gate_seq": seqs["gate_passed"],
+    }
     assert it.acts[-1] == Unlock("main", granted["admission"], 5)
     assert (screen(it)["screen"], screen(it)["params"]["room"]) == ("go", "room-1")
     way.through_door(it, "main")
@@ -170,8 +177,12 @@ def test_not_drawn_too_early_and_no_roster():
     early = World(Rosters((), (coming(1800),)))
     assert early.card("r-kiosk", P1).acts == ()
     assert screen(early) == {
-        "screen": "too_early", "params": {"opens_at": "2026-11-20T01:30:00.000000Z"}, "step": 0, "expires_in": 8, "help_since": None,
-    }  # fmt: skip
+        "screen": "too_early",
+        "params": {"opens_at": "2026-11-20T01:30:00.000000Z"},
+        "step": 0,
+        "expires_in": 8,
+        "help_since": None,
+    }
     shut = World(Rosters((), (coming(-60),)))
     shut.card("r-kiosk", P1)
     assert screen(shut)["params"] == {"reason": "roster_unavailable"}

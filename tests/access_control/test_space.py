@@ -2,14 +2,36 @@
 
 from collections.abc import Callable
 
-from access_control.states import VisitState
 from passage_space import PERSONS, Node, finish, is_over, key, moves, restart, start, step, successors
 
+from access_control.states import VisitState
+
 HONEST = (
-    "card 专家 1 r-kiosk", "face matched", "sign", "answer done", "locker 1 False", "locker 1 True", "stored", "card 专家 1 r-lane",
-    "gate in True False", "answer done", "open main", "open main", "card 专家 1 r-1", "answer done", "open d1", "open d1", "exit main",
-    "answer done", "open main", "open main", "card 专家 1 r-kiosk", "answer done", "locker 1 False", "locker 1 True",
-)  # fmt: skip
+    "card 专家 1 r-kiosk",
+    "face matched",
+    "sign",
+    "answer done",
+    "locker 1 False",
+    "locker 1 True",
+    "stored",
+    "card 专家 1 r-lane",
+    "gate in True False",
+    "answer done",
+    "open main",
+    "open main",
+    "card 专家 1 r-1",
+    "answer done",
+    "open d1",
+    "open d1",
+    "exit main",
+    "answer done",
+    "open main",
+    "open main",
+    "card 专家 1 r-kiosk",
+    "answer done",
+    "locker 1 False",
+    "locker 1 True",
+)
 
 FAR = 60
 """Deep enough to come to an end, which is demanded."""

@@ -15,12 +15,19 @@ def rows(page: str, title: str) -> list[tuple[str, ...]]:
     """The rows `state | event | becomes` of one section."""
     section = re.split(r"^## ", page, flags=re.MULTILINE)
     text = next(part for part in section if part.startswith(title))
-    return [found.groups() for found in re.finditer(r"^\| `([\w:]+)` \| `([\w:]+)` \| `([\w:]+)` \|$", text, re.MULTILINE)]
+    return [
+        found.groups()
+        for found in re.finditer(r"^\| `([\w:]+)` \| `([\w:]+)` \| `([\w:]+)` \|$", text, re.MULTILINE)
+    ]
 
 
-@pytest.mark.parametrize(("title", "table"), [("Session", TRANSITIONS), ("Visit", VISIT), ("Locker use", LOCKER)])
+@pytest.mark.parametrize(
+    ("title", "table"), [("Session", TRANSITIONS), ("Visit", VISIT), ("Locker use", LOCKER)]
+)
 def test_the_page_is_the_code(title, table):
-    assert rows(PAGE, title) == [(state.value, str(event), after.value) for (state, event), after in table.items()]
+    assert rows(PAGE, title) == [
+        (state.value, str(event), after.value) for (state, event), after in table.items()
+    ]
 
 
 def test_a_missing_row_is_seen():
@@ -30,7 +37,10 @@ def test_a_missing_row_is_seen():
 
 @pytest.mark.parametrize(
     ("table", "states", "first", "last"),
-    [(VISIT, VisitState, VisitState.ARRIVED, VisitState.ENDED), (LOCKER, LockerState, LockerState.FREE, LockerState.JAMMED)],
+    [
+        (VISIT, VisitState, VisitState.ARRIVED, VisitState.ENDED),
+        (LOCKER, LockerState, LockerState.FREE, LockerState.JAMMED),
+    ],
 )
 def test_every_state_is_reached_and_none_is_a_trap(table, states, first, last):
     reached = {first} | set(table.values())
