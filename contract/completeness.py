@@ -17,6 +17,7 @@ FRAME_SPACING_US = 200_000
 edges of the window, a picture may end this much early; anything longer must be recorded or declared."""
 
 MEDIA = ("video", "audio")
+_YEAR_10000_US = 253_402_300_800_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,9 @@ def wall_us(fact: Mapping[str, Any]) -> int:
 
 
 def second_of(micros: int) -> str:
-    """`2026-11-20T01:00:00Z`: the second an instant lies in, for findings."""
+    """`2026-11-20T01:00:00Z`: the second an instant lies in, for findings; damaged times stay numbers."""
+    if not 0 <= micros < _YEAR_10000_US:
+        return f"{micros} us"
     return datetime.fromtimestamp(micros // 1_000_000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -187,4 +187,7 @@ def _parse_line(line: str) -> Signature:
         raise BadNote("signature is not base64") from error
     if len(blob) < 5:
         raise BadNote("signature too short")
-    return Signature(match[1], blob[:4], blob[4:])
+    signature = Signature(match[1], blob[:4], blob[4:])
+    if signature.line() != line:
+        raise BadNote("base64 not in its one form")
+    return signature

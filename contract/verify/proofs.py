@@ -1,5 +1,6 @@
 """Notes, keys, consistency and inclusion: is what the journal says what was signed at the time? (keeps I-8)."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,12 +21,13 @@ from contract.notes import (
     parse_checkpoint,
     parse_note,
 )
-from contract.package import CONSISTENCY, INCLUSION, KEYS, checkpoint_name, proof_path
+from contract.package import CONSISTENCY, INCLUSION, KEYS, VERSION, checkpoint_name, proof_path
 from contract.tree import verify_consistency, verify_inclusion
 from contract.verify.bag import Bag, Unreadable, read, read_json
 from contract.verify.findings import Finding
 from contract.verify.journal import Journal
 
+_HASH = re.compile(r"[0-9a-f]{64}")
 _WITHIN_SECOND = timedelta(microseconds=999_999)
 
 
@@ -72,8 +74,13 @@ def _differing(venue: str, own: KeyRing, trusted: KeyRing | None) -> Iterator[Fi
     """Keys of the package that bear a trusted name and are not that key."""
     for key in own.all():
         known = None if trusted is None else trusted.find(key.id)
-        if known is not None and (known.public, known.role) != (key.public, key.role):
+        if known is not None and _as_used(known) != _as_used(key):
             yield Finding(proof_path(venue, KEYS), "keys.differ", params={"key": key.id})
+
+
+def _as_used(key: PublicKey) -> tuple[object, ...]:
+    """`until` may have been set since the package was made."""
+    return key.public, key.role, key.suite, key.from_
 
 
 def _heads(bag: Bag, venue: str, ring: KeyRing, findings: list[Finding]) -> list[Head]:
@@ -177,8 +184,9 @@ def _included(
     if row is None:
         yield Finding(path, "inclusion.missing", second, {"seq": seq})
         return
-    leaf = bytes.fromhex(fact_hash(data))
-    if not verify_inclusion(leaf, seq - 1, head.size, _path(row), head.root):
+    leaf = fact_hash(data)
+    holds = verify_inclusion(bytes.fromhex(leaf), seq - 1, head.size, _path(row), head.root)
+    if not holds or row.get("hash") != leaf:
         yield Finding(journal, "inclusion.fails", second, {"seq": seq})
 
 
@@ -194,7 +202,10 @@ def _table(bag: Bag, path: str, findings: list[Finding]) -> dict[str, Any] | Non
         findings.append(Finding(path, "proof.missing"))
         return None
     try:
-        return read_json(bag, path)
+        table = read_json(bag, path)
+        if not path.endswith(f"/{KEYS}") and table.get("v") != VERSION:
+            raise Unreadable(f"version {table.get('v')!r}")
+        return table
     except Unreadable as error:
         findings.append(Finding(path, "proof.unreadable", params={"detail": str(error)}))
         return None
@@ -215,9 +226,6 @@ def _rows(table: Mapping[str, Any], name: str, key: Any) -> dict[Any, Any]:
 def _path(row: Mapping[str, Any]) -> list[bytes]:
     """The hashes of a proof; one of wrong form becomes an empty hash, which no proof accepts."""
     path = row.get("path")
-    if not isinstance(path, list):
+    if not isinstance(path, list) or not all(isinstance(p, str) and _HASH.fullmatch(p) for p in path):
         return [b""]
-    try:
-        return [bytes.fromhex(part) for part in path]
-    except (ValueError, TypeError):
-        return [b""]
+    return [bytes.fromhex(part) for part in path]

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from contract.completeness import differences, second_of, statement, undeclared
-from contract.package import COMPLETENESS
+from contract.package import COMPLETENESS, VERSION
 from contract.verify.bag import Bag, Unreadable, read_json
 from contract.verify.findings import Finding
 from contract.verify.journal import Journal
@@ -42,6 +42,10 @@ def _completeness_file(
     if not isinstance(row, dict):
         yield Finding(COMPLETENESS, "reckoning.unreadable", params={"detail": f"nothing of {journal.venue}"})
         return
+    apart = differences(row.get("edge"), row.get("centre"))
+    head = {"v": VERSION, "session": journal.session, "differences": apart}
+    stated = {"v": table.get("v"), "session": table.get("session"), "differences": row.get("differences")}
+    yield from _compare(COMPLETENESS, "the file", head, stated, None)
     yield from _compare(COMPLETENESS, "the edge", told, row.get("edge"), None)
     yield from _compare(COMPLETENESS, "the centre", here, row.get("centre"), None)
 

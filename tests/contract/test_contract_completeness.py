@@ -174,3 +174,5 @@ def test_differences_name_the_path() -> None:
 
 def test_the_second_of_an_instant() -> None:
     assert second_of(1_795_136_400_999_999) == "2026-11-20T01:00:00Z"
+    assert second_of(253_402_300_799_999_999) == "9999-12-31T23:59:59Z"
+    assert second_of(1 << 63) == "9223372036854775808 us"
