@@ -105,6 +105,11 @@ def package_of(centre: Centre) -> dict[str, Any]:
     return shown
 
 
+def alarms_of(centre: Centre) -> list[str]:
+    today = centre.client("venue_staff").get("/today").json()
+    return [alarm["alarm"] for alarm in today["alarms"]]
+
+
 def state_of(centre: Centre) -> str:
     return str(centre.client("archivist").get(f"/sessions/{SESSION}").json()["state"])
 
@@ -157,12 +162,16 @@ def test_without_the_witness_s_cosignature_it_waits_and_says_so(tmp_path: Path, 
     duties.seal(centre.desk)
     assert package_of(centre)["waits_for"].startswith("proof.not_cosigned")
     assert state_of(centre) == "filing"
+    centre.clock.advance(301)
+    duties.seal(centre.desk)
+    assert alarms_of(centre) == ["package_late"]
     with centre.database.writing() as db:
         db.connection().exec_driver_sql("DROP TRIGGER checkpoint_no_delete")
         db.connection().exec_driver_sql("DELETE FROM checkpoint")
         hold_notes(db, ledger.notes)
     duties.seal(centre.desk)
     assert state_of(centre) == "filed"
+    assert alarms_of(centre) == []
 
 
 @pytest.mark.req("A2")
@@ -176,10 +185,12 @@ def test_a_segment_that_never_came_is_found_and_named(tmp_path: Path, ledger: Le
     duties.seal(centre.desk)
     shown = package_of(centre)
     assert (shown["state"], shown["agrees"], state_of(centre)) == ("refused", False, "filing")
+    assert alarms_of(centre) == ["package_refused"]
     assert "recording.missing" in {finding["key"] for finding in shown["findings"]}
     send(centre, ledger)
     duties.seal(centre.desk)
     assert (package_of(centre)["state"], state_of(centre)) == ("sealed", "filed")
+    assert alarms_of(centre) == []
 
 
 def test_a_crash_while_composing_begins_anew(tmp_path: Path, ledger: Ledger) -> None:

@@ -7,6 +7,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from fastapi.testclient import TestClient
 from sqlmodel import select
 from typer.testing import CliRunner
 
+from contract.clock import stamp
 from tests.venue.desk import Centre, make_centre
 from venue.edge_link.requests import NoAnswer
 from venue.edge_link.tables import SignedDocument
@@ -353,6 +355,42 @@ def test_the_drawn_are_told_once_at_the_set_time_and_the_text_names_no_project(
     assert "09:30" in gateway.taken[0]["text"]
 
 
+@pytest.mark.req("V3")
+def test_a_move_and_a_cancellation_are_told_at_once_to_those_who_were_told(
+    centre: Centre, gateway: Gateway
+) -> None:
+    register(centre)
+    made = book(centre, 7200)
+    hold(centre, made["id"])
+    centre.overrides["experts"] = {"sms_url": gateway.url, "notice_lead_min": 120}
+    duties.tell_people(centre.desk)
+    assert len(gateway.taken) == SEATS
+    staff = centre.client("venue_staff")
+    sitting = staff.get(f"/sessions/{made['id']}").json()["sittings"][0]
+    later = centre.clock.now() + timedelta(hours=8)
+    booking = sitting["rooms"][0]["booking"]
+    times = {"starts_at": stamp(later), "ends_at": stamp(later + timedelta(hours=2))}
+    assert staff.patch(f"/bookings/{booking}", json=times).status_code == 200
+    for _ in range(2):
+        duties.tell_people(centre.desk)
+    assert [m["text"].count("16:00") for m in gateway.taken[SEATS:]] == [1] * SEATS
+    staff.post(f"/sessions/{made['id']}/actions/cancel", json={"reason": "示例"})
+    for _ in range(2):
+        duties.tell_people(centre.desk)
+    assert len(gateway.taken) == 3 * SEATS
+    assert len({m["text"] for m in gateway.taken}) == 3
+
+
+def test_who_was_not_told_yet_is_not_told_of_a_cancellation(centre: Centre, gateway: Gateway) -> None:
+    register(centre)
+    made = book(centre, 7200)
+    hold(centre, made["id"])
+    centre.client("venue_staff").post(f"/sessions/{made['id']}/actions/cancel", json={"reason": "示例"})
+    centre.overrides["experts"] = {"sms_url": gateway.url}
+    duties.tell_people(centre.desk)
+    assert gateway.taken == []
+
+
 @pytest.mark.parametrize(("status", "state"), [(500, "unknown"), (422, "refused")])
 def test_a_doubtful_message_is_shown_and_never_repeated(
     centre: Centre, gateway: Gateway, status: int, state: str
@@ -375,6 +413,9 @@ def test_a_gateway_that_is_away_is_tried_again(centre: Centre, gateway: Gateway)
     centre.overrides["experts"] = {"sms_url": "http://127.0.0.1:1/messages"}
     duties.tell_people(centre.desk)
     assert notices_of(centre) == []
+    assert [a["alarm"] for a in centre.client("venue_staff").get("/today").json()["alarms"]] == [
+        "sms_gateway_away"
+    ]
     centre.overrides["experts"] = {"sms_url": gateway.url}
     duties.tell_people(centre.desk)
     assert len(gateway.taken) == SEATS
@@ -429,6 +470,11 @@ def test_a_stranger_repeats_the_draw_and_finds_every_change(
         code, said = verify(tmp_path, change(disclosed, how))
         assert (code, json.loads(said)["finding"]["key"]) == (1, key)
     assert verify(tmp_path, "no json")[0] == 2
+    for lang, word in (("zh", "成立"), ("en", "holds")):
+        file = tmp_path / "plain.json"
+        file.write_text(json.dumps(disclosed))
+        assert word in CliRunner().invoke(draw_cli.app, ["verify", str(file), "--lang", lang]).output
+    assert CliRunner().invoke(draw_cli.app, ["verify", str(file), "--lang", "xx"]).exit_code == 2
     assert verify(tmp_path, {"draw": "x"})[0] == 2
 
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from venue.settings import Settings
 
 log = structlog.get_logger()
 _ACTOR = "duty:seal"
+_PATIENCE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,7 @@ def _mark(room: Room, session: str, state: str) -> None:
 
 
 def _still_waits(room: Room, session: str, missing: NotProven) -> None:
-    """Say what is awaited, once a reason; a witness that stays away is shown on the page."""
+    """Say what is awaited, once a reason; when it stays away too long, ring."""
     text = f"{missing.key} {json.dumps(missing.params, sort_keys=True)}"
     with room.database.writing() as db:
         row = db.get_one(Package, session)
@@ -163,6 +164,8 @@ def _still_waits(room: Room, session: str, missing: NotProven) -> None:
             row.error = text
             db.add(row)
             audit.write(db, _ACTOR, "package.waited", session, {"key": missing.key})
+        if row.evidence_at is not None and row.evidence_at + _PATIENCE < now(db):
+            alarms.raise_(db, "package_late", session, "alarm.package_late", {"waits_for": missing.key})
 
 
 def _finish(
@@ -184,6 +187,7 @@ def _finish(
         detail = {"agrees": row.agrees, "findings": len(findings), "bytes": row.bytes}
         audit.write(db, _ACTOR, f"package.{row.state}", session, detail)
         step(db, _ACTOR, owner, Event.PACKAGE_SEALED if good else Event.PACKAGE_REFUSED)
+        alarms.clear(db, "package_late", session)
         if good:
             alarms.clear(db, "package_refused", session)
         else:

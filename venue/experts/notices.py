@@ -1,10 +1,10 @@
 """Tell the drawn when and where to come; names and phones are opened in memory and written nowhere (I-14).
 
-All are told at one moment, by a text that carries no project. Each message is handed over at most once (I-5).
+All are told at one moment, by a text that carries no project; a moved or cancelled sitting is told again.
+Each message is handed over at most once (I-5).
 """
 
 import tomllib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -13,6 +13,7 @@ import httpx
 import structlog
 from sqlmodel import Session, select
 
+from contract.clock import stamp
 from venue.db import Database, alarms, audit, now
 from venue.experts.draw import members_of
 from venue.experts.roster import Member
@@ -24,15 +25,21 @@ log = structlog.get_logger()
 _LOCAL = ZoneInfo("Asia/Shanghai")
 _TIMEOUT_S = 5.0
 _STALE = timedelta(minutes=1)
-CALLED = "called"
+_ACTOR = "duty:tell_people"
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """When and where; never which project."""
+    """When and where; never which project. `off`: the sitting is cancelled."""
 
     at: datetime
     venue_name: str
+    off: bool = False
+
+    @property
+    def kind(self) -> str:
+        """What a person is told once: to come at that instant, or not to come."""
+        return "off" if self.off else f"come {stamp(self.at)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,29 +58,34 @@ def text_of(key: str, **params: object) -> str:
 
 
 def tell(notifier: Notifier, draw_id: str, call: Call) -> int:
-    """Call everybody of a draw who was not called yet; how many messages were handed over."""
+    """Tell everybody of a draw who was not told this yet; how many messages were handed over."""
     with notifier.database.reading() as db:
         row = db.get(Draw, draw_id)
-        if row is None or row.state != "drawn" or _all_told(db, row):
+        # When everybody has a line the sealed record stays shut.
+        if row is None or row.state != "drawn" or len(told(db, draw_id, call.kind)) == _seats(row):
             return 0
-        members = members_of(notifier.vault, row)
-        waiting = _not_told(db, draw_id, members)
+        text = _text(call, again=bool(told(db, draw_id)))
+        done = told(db, draw_id, call.kind)
+        waiting = [one for one in members_of(notifier.vault, row) if one.alias not in done]
         phones = {member.alias: _phone(db, notifier.vault, member) for member in waiting}
+    return sum(_tell_one(notifier, draw_id, call.kind, alias, phone, text) for alias, phone in phones.items())
+
+
+def told(db: Session, draw_id: str, kind: str | None = None) -> set[str]:
+    """Aliases that were told this, or anything."""
+    query = select(Notice.alias).where(Notice.draw == draw_id)
+    return set(db.exec(query if kind is None else query.where(Notice.kind == kind)))
+
+
+def _seats(row: Draw) -> int:
+    return sum(int(seat["count"]) for seat in row.seats)
+
+
+def _text(call: Call, *, again: bool) -> str:
     local = call.at.astimezone(_LOCAL)
-    when = f"{local.month}月{local.day}日 {local:%H:%M}"
-    text = text_of(CALLED, when=when, place=call.venue_name)
-    return sum(_tell_one(notifier, draw_id, member.alias, phones[member.alias], text) for member in waiting)
-
-
-def _all_told(db: Session, row: Draw) -> bool:
-    """Everybody has a line: then the sealed record stays shut."""
-    told = len(list(db.exec(select(Notice.alias).where(Notice.draw == row.id, Notice.kind == CALLED))))
-    return told == sum(int(seat["count"]) for seat in row.seats)
-
-
-def _not_told(db: Session, draw_id: str, members: Sequence[Member]) -> list[Member]:
-    told = set(db.exec(select(Notice.alias).where(Notice.draw == draw_id, Notice.kind == CALLED)))
-    return [member for member in members if member.alias not in told]
+    key = "off" if call.off else "moved" if again else "called"
+    when = {"month": local.month, "day": local.day, "time": f"{local:%H:%M}"}
+    return text_of(key, place=call.venue_name, **when)
 
 
 def _phone(db: Session, vault: Vault, member: Member) -> str:
@@ -82,16 +94,17 @@ def _phone(db: Session, vault: Vault, member: Member) -> str:
     return vault.open(row.id, row.sealed).phone
 
 
-def _tell_one(notifier: Notifier, draw_id: str, alias: str, phone: str, text: str) -> bool:
+def _tell_one(notifier: Notifier, draw_id: str, kind: str, alias: str, phone: str, text: str) -> bool:
     """Durable intent, hand over, result; a crash between leaves `sending`, which becomes unknown (I-5)."""
     with notifier.database.writing() as db:
-        if db.get(Notice, (draw_id, alias, CALLED)) is not None:
+        if db.get(Notice, (draw_id, alias, kind)) is not None:
             return False
-        db.add(Notice(draw=draw_id, alias=alias, kind=CALLED, state="sending", at=now(db)))
-        audit.write(db, "duty:tell_people", "notice.sending", draw_id, {"alias": alias})
+        row = Notice(draw=draw_id, alias=alias, kind=kind, state="sending", at=now(db))
+        db.add(row)
+        audit.write(db, _ACTOR, "notice.sending", draw_id, {"alias": alias, "kind": kind})
     state = _hand_over(notifier.sms_url, phone, text)
     with notifier.database.writing() as db:
-        _result(db, draw_id, alias, state)
+        _result(db, row, state)
     return state == "done"
 
 
@@ -110,10 +123,11 @@ def _hand_over(url: str, phone: str, text: str) -> str:
     return "refused" if status < 500 else "unknown"
 
 
-def _result(db: Session, draw_id: str, alias: str, state: str) -> None:
-    row = db.get(Notice, (draw_id, alias, CALLED))
-    assert row is not None, "the intent is durable before the message leaves"
-    audit.write(db, "duty:tell_people", "notice.answered", draw_id, {"alias": alias, "state": state})
+def _result(db: Session, sent: Notice, state: str) -> None:
+    row = db.get_one(Notice, (sent.draw, sent.alias, sent.kind))
+    audit.write(
+        db, _ACTOR, "notice.answered", row.draw, {"alias": row.alias, "kind": row.kind, "state": state}
+    )
     if state == "away":
         # Nothing left this machine: the next run may try again.
         db.delete(row)
@@ -124,7 +138,9 @@ def _result(db: Session, draw_id: str, alias: str, state: str) -> None:
     if state == "done":
         alarms.clear(db, "sms_gateway_away", "gateway")
     else:
-        alarms.raise_(db, "notice_doubtful", f"{draw_id}/{alias}", "alarm.notice_doubtful", {"state": state})
+        alarms.raise_(
+            db, "notice_doubtful", f"{row.draw}/{row.alias}", "alarm.notice_doubtful", {"state": state}
+        )
 
 
 def settle_stale(db: Session) -> int:
@@ -132,5 +148,5 @@ def settle_stale(db: Session) -> int:
     stale = select(Notice).where(Notice.state == "sending", Notice.at < now(db) - _STALE)
     rows = list(db.exec(stale))
     for row in rows:
-        _result(db, row.draw, row.alias, "unknown")
+        _result(db, row, "unknown")
     return len(rows)

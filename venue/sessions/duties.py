@@ -86,10 +86,14 @@ def tell_people(desk: Desk) -> None:
 
 
 def _due_calls(db: Session, lead: timedelta) -> Iterator[tuple[str, Call]]:
-    for session, sitting in _sittings(db, State.BOOKED, State.PREPARED, State.CHECKING_IN):
+    """Calls whose time has come; who was told once is told of a move or of the end at once (V3)."""
+    for session, sitting in _sittings(db, State.BOOKED, State.PREPARED, State.CHECKING_IN, State.CANCELLED):
         row, site = draw.held(db, session.id), db.get(Site, session.venue)
-        if row is not None and site is not None and sitting.checkin_opens_at - lead <= now(db):
-            yield row.id, Call(sitting.checkin_opens_at, site.name_zh)
+        if row is None or site is None or sitting.ends_at <= now(db):
+            continue
+        off, told = session.state == State.CANCELLED, bool(notices.told(db, row.id))
+        if told or (not off and sitting.checkin_opens_at - lead <= now(db)):
+            yield row.id, Call(sitting.checkin_opens_at, site.name_zh, off)
 
 
 def switch_facilities(desk: Desk) -> None:
