@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.edge_agent.site import Ca, Centre, Mosquitto
+from tests.edge_agent.stage import Venue
 
 
 @pytest.fixture(scope="session")
@@ -25,5 +26,12 @@ def broker(tmp_path: Path, ca: Ca) -> Iterator[Mosquitto]:
 def centre(tmp_path: Path, ca: Ca, broker: Mosquitto) -> Iterator[Centre]:
     made = Centre(ca, tmp_path / "centre", broker.port)
     made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def venue(tmp_path: Path, ca: Ca, broker: Mosquitto, centre: Centre) -> Iterator[Venue]:
+    made = Venue(tmp_path, ca, broker, centre)
     yield made
     made.stop()
