@@ -81,6 +81,8 @@ def _check_one(
     if sha256 != body["sha256"]:
         params = {"camera": body["camera"], "expected": body["sha256"], "found": sha256}
         yield Finding(path, "recording.altered", second, params)
+    elif measures[path][0] != body["bytes"]:
+        yield _differs(path, body, "bytes", body["bytes"], measures[path][0])
     media = _scan(bag, path)
     found.append(Recording(path, body, media))
     yield from _inside(path, body, media)

@@ -190,6 +190,7 @@ CASES: list[tuple[str, Callable[[Package], None], str | None]] = [
     ("recording.differs", cut_clean, SEGMENT),
     ("recording.hole", cut_clean, SEGMENT),
     ("recording.differs", edit_line(-12, body={"lost": 3}), None),
+    ("recording.differs", edit_line(-12, body={"bytes": 3}), None),
     ("recording.chain_file", other_beginning, None),
     ("media.truncated", silence, SEGMENT),
     ("media.box", put(SEGMENT, box(b"free")), SEGMENT),
