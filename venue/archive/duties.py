@@ -19,4 +19,4 @@ def seal(desk: Desk) -> None:
         raise ExceptionGroup("packages that could not be made", failed)
 
 
-duties: list[Duty] = [Duty("seal", 2, seal)]
+duties: list[Duty] = [Duty("seal", 3, seal)]

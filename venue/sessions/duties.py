@@ -187,11 +187,11 @@ def end_broken_draws(desk: Desk) -> None:
 
 
 duties: list[Duty] = [
-    Duty("prepare_sessions", 5, prepare_sessions),
-    Duty("tell_people", 2, tell_people),
-    Duty("switch_facilities", 5, switch_facilities),
+    Duty("prepare_sessions", 10, prepare_sessions),
+    Duty("tell_people", 3, tell_people),
+    Duty("switch_facilities", 10, switch_facilities),
     Duty("open_sessions", 5, open_sessions),
     Duty("close_sessions", 5, close_sessions),
-    Duty("fetch_evidence", 2, fetch_evidence),
+    Duty("fetch_evidence", 3, fetch_evidence),
     Duty("end_broken_draws", 60, end_broken_draws),
 ]

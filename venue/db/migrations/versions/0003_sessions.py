@@ -1,7 +1,7 @@
 """Sessions, sittings, parts, preparation."""
 
 import sqlalchemy as sa
-import sqlmodel
+import sqlmodel.sql.sqltypes
 from alembic import op
 
 revision = "0003"
@@ -25,7 +25,8 @@ def upgrade() -> None:
         sa.Column("made_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
         sa.Column("closed_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.CheckConstraint(
-            "state IN ('draft', 'booked', 'prepared', 'checking_in', 'in_progress', 'closed', 'filing', 'filed', 'suspended', 'cancelled')",
+            "state IN ('draft', 'booked', 'prepared', 'checking_in', 'in_progress', 'closed', 'filing', 'filed', "
+            "'suspended', 'cancelled')",
             name=op.f("ck_trading_session_state"),
         ),
         sa.ForeignKeyConstraint(["venue"], ["site.id"], name=op.f("fk_trading_session_venue_site")),
