@@ -181,7 +181,8 @@ class Segmenter:
         elif now_us - self._owed_since > self._settings.gap_report_us:
             self._owed_since, until, cause = now_us, now_us - 1_000_000, self.cause
             self._post(lambda: self._store.cover(until, cause))
-        self._post(self._store.settle)
+        if self._store.owes():
+            self._post(self._store.settle)
 
     def _complete_pending(self, unit: AccessUnit, ticks: int) -> bool:
         """Give the pending picture its duration; False when `unit` was part of it or came out of order."""

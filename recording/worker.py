@@ -109,10 +109,11 @@ class Recorder:
     async def _sweep_watched(self) -> None:
         """Cameras that someone watches are read more often."""
         while True:
-            await asyncio.sleep(self._settings.watched_sweep_ms / 1000)
-            for ingest in list(self._cameras.values()):
-                if ingest.watched:
-                    ingest.sweep(self._buffer)
+            watched = [c for c in self._cameras.values() if c.watched]
+            for ingest in watched:
+                ingest.sweep(self._buffer)
+            pause = self._settings.watched_sweep_ms if watched else self._settings.sweep_ms
+            await asyncio.sleep(pause / 1000)
 
     async def _tick(self) -> None:
         """Let every camera look at the time, except after a pause of ours: then sockets are read first."""

@@ -277,6 +277,10 @@ class CameraStore:
         self._owed.append(job)
         self.settle()
 
+    def owes(self) -> bool:
+        """Whether index writes wait; may be asked from any thread."""
+        return bool(self._owed)
+
     def settle(self) -> None:
         """Try the index writes still owed."""
         while self._owed:
