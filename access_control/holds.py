@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from access_control import identity
 from access_control.acts import NOTHING, Decision
 from access_control.context import Context, draft, facts, withdrawn
 from access_control.observations import (
@@ -11,6 +12,7 @@ from access_control.observations import (
     RosterUnavailable,
     SittingClosed,
 )
+from access_control.rosters import OpenRoster
 from access_control.shapes import Pending, Visit
 from access_control.site import DoorSite
 from access_control.states import AT_KIOSK, VisitState
@@ -34,7 +36,18 @@ def roster_opened(ctx: Context, seen: RosterOpened) -> Decision:
         "witness": seen.witness,
         "expected": len(roster.persons),
     }
-    return facts(*begun, _of_session("roster_opened", seen.session, **body))
+    opened = facts(*begun, _of_session("roster_opened", seen.session, **body))
+    return sum(_identified_further(ctx, roster), opened)
+
+
+def _identified_further(ctx: Context, roster: OpenRoster) -> list[Decision]:
+    """After a restart: who stood before a kiosk's camera is looked at again."""
+    waiting = [
+        v for v in ctx.area.visits.values() if v.sitting == roster.sitting and v.state is VisitState.ARRIVED
+    ]
+    here = [v for v in waiting if ctx.area.kiosk(v.kiosk).visit == v.id]
+    persons = [(v, roster.person(v.alias)) for v in here]
+    return [identity.next_method(v, v.kiosk, person) for v, person in persons if person]
 
 
 def roster_unavailable(ctx: Context, seen: RosterUnavailable) -> Decision:

@@ -11,6 +11,7 @@ from typing import Any
 from access_control import custody
 from access_control.acts import NOTHING, Act, CompareFace, Decision, RingDesk, SendPin
 from access_control.context import Context, draft, facts
+from access_control.instant import MILLION
 from access_control.observations import FaceJudged, PinSent
 from access_control.rosters import Person, pin_fits
 from access_control.shapes import Visit
@@ -21,6 +22,8 @@ from devices.ports import FaceResult, Result
 PROMISE = "promise.discipline_and_avoidance"
 _PNG = b"\x89PNG\r\n\x1a\n"
 _LONGEST_SIGNATURE = 1 << 20
+_NOT_TO_BE_HAD = ("FACE_", "reference_")
+"""Reasons of `unavailable` that no better picture mends: no models, or no usable picture in the roster."""
 
 
 def checked(visit: Visit, kiosk: str, method: str, result: str, **more: Any) -> FactDraft:
@@ -56,6 +59,8 @@ def face_judged(ctx: Context, seen: FaceJudged) -> Decision:
     if not ctx.now.is_fresh(seen.mono_us, ctx.settings.face_fresh_s) or seen.mono_us < visit.started_us:
         return Decision(acts=(CompareFace(visit.id, seen.kiosk),))
     said = seen.judgement
+    if said.result is FaceResult.UNAVAILABLE and not said.reason.startswith(_NOT_TO_BE_HAD):
+        return Decision(acts=(CompareFace(visit.id, seen.kiosk),))  # no usable picture yet: look again
     more: dict[str, Any] = {"liveness": seen.liveness}
     more |= {"score_milli": said.score_milli} if said.score_milli is not None else {}
     more |= {"model": said.model} if said.model is not None else {}
@@ -89,9 +94,22 @@ def use_code(ctx: Context, visit: Visit) -> Decision:
         return NOTHING
     if visit.face_misses:
         return Decision(acts=(RingDesk(visit.kiosk, "face_not_matched"),), notice="code.after_face")
+    return NOTHING if _was_just_sent(ctx, visit) else _send_again(ctx, visit, None)
+
+
+def _was_just_sent(ctx: Context, visit: Visit) -> bool:
+    """Whether a code is on its way or came seconds ago: a second touch sends no second one."""
+    secret = ctx.rosters.pins.get(visit.id)
+    if secret is None or visit.pin_result not in {None, "done"}:
+        return False
+    left = secret.expires_mono_us - ctx.now.mono_us
+    return left > (ctx.settings.pin_valid_s - ctx.settings.pin_pause_s) * MILLION
+
+
+def _send_again(ctx: Context, visit: Visit, notice: str | None) -> Decision:
     if visit.pin_sends >= ctx.settings.pin_sends:
         return Decision(acts=(RingDesk(visit.kiosk, "pin_sends"),), notice="code.too_many")
-    return _send_pin(visit, visit.kiosk)
+    return Decision(acts=(SendPin(visit.id, visit.kiosk),), notice=notice)
 
 
 def pin_sent(ctx: Context, seen: PinSent) -> Decision:
@@ -105,11 +123,12 @@ def pin_sent(ctx: Context, seen: PinSent) -> Decision:
 
 def pin_entered(ctx: Context, visit: Visit, digits: str | None) -> Decision:
     """The digits typed. A code is known to the running process only, and for a few minutes."""
-    if visit.state is not VisitState.ARRIVED or visit.pin_result is None or visit.face_misses:
-        return NOTHING
     secret = ctx.rosters.pins.get(visit.id)
+    never_sent = secret is None and visit.pin_result is None
+    if visit.state is not VisitState.ARRIVED or visit.face_misses or never_sent:
+        return NOTHING
     if secret is None or ctx.now.mono_us > secret.expires_mono_us:
-        return Decision(notice="code.expired")
+        return _send_again(ctx, visit, "code.expired")
     if digits and pin_fits(secret, digits):
         return facts(checked(visit, visit.kiosk, "pin", "matched"), _confirmed(visit, "card", "pin"))
     missed = facts(checked(visit, visit.kiosk, "pin", "not_matched"))

@@ -35,5 +35,7 @@ class Settings:
     pin_sends: int = 3
     pin_digits: int = 6
     pin_valid_s: int = 300
+    pin_pause_s: int = 20
+    """Between two codes to one person."""
     gate_tries: int = 3
     too_early_horizon_s: int = 12 * 3600

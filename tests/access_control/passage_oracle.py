@@ -114,7 +114,8 @@ class Oracle:
         demand(not (moves and stale), "I-4", ("stale", observation, moves))
         replay = observation in self.seen and not isinstance(observation, ExitPressed | LockerChanged)
         demand(not (moves and replay), "I-4", ("replayed", observation, moves))
-        self.seen |= {observation}
+        if at <= now_us:  # what claims to be of the future was no reading the first time
+            self.seen |= {observation}
 
     def _unlock(self, act: Unlock, observation: object) -> None:
         if act.admission is None:

@@ -156,7 +156,10 @@ def _people(node: Node, at: int) -> Iterator[tuple[str, object]]:
     if visit is None:
         return
     for result in (FaceResult.MATCHED, FaceResult.NOT_MATCHED, FaceResult.UNAVAILABLE):
-        yield f"face {result}", FaceJudged(visit, "kiosk", FaceJudgement(result, None, "", None), at)
+        yield (
+            f"face {result}",
+            FaceJudged(visit, "kiosk", FaceJudgement(result, None, "FACE_OR_NOT", None), at),
+        )
     touches = (
         ("pin", "1"),
         ("pin", "0"),

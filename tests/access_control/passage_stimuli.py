@@ -97,7 +97,12 @@ class Chaos:
         self.step(KioskAction("kiosk", "pin", self.pick(("482913", "482913", "000000", "", None))))
 
     def judge_face(self) -> None:
-        said = FaceJudgement(self.pick(tuple(FaceResult) + (FaceResult.MATCHED,) * 4), 500, "ok", None)
+        said = FaceJudgement(
+            self.pick(tuple(FaceResult) + (FaceResult.MATCHED,) * 4),
+            500,
+            self.pick(("ok", "FACE_MODEL_MISSING")),
+            None,
+        )
         visit = self.pick(
             (self.world.area.kiosk("kiosk").visit or "none", *list(self.world.area.visits)[-3:], "none")
         )

@@ -118,9 +118,9 @@ class World:
         return self.see(CardPlaced(reader, card_of(who), self.mono - round(age * 1e6)))
 
     def face(self, visit: str, result: str) -> Decision:
-        judgement = FaceJudgement(
-            FaceResult(result), 612 if result != "unavailable" else None, "ok", "0" * 64
-        )
+        reason = "FACE_MODEL_MISSING" if result == "unavailable" else "ok"
+        score = 612 if reason == "ok" else None
+        judgement = FaceJudgement(FaceResult(result), score, reason, "0" * 64)
         return self.see(FaceJudged(visit, "kiosk", judgement, self.mono))
 
     def walk(self, clear: bool = True, direction: str = "in", doubtful: bool = False) -> Decision:

@@ -9,6 +9,8 @@ from passage_world import World, card_of, coming, person, roster
 from access_control.acts import CompareFace, Lock, OpenLocker, RingDesk, SendPin, Unlock
 from access_control.observations import (
     DoorResult,
+    FaceJudged,
+    HelpAnswered,
     HoldLifted,
     HoldOrdered,
     KioskAction,
@@ -19,7 +21,15 @@ from access_control.observations import (
 from access_control.occupancy import head_count, occupancy
 from access_control.rosters import Rosters, seal_pin
 from access_control.screens import kiosk_screen
-from devices.ports import CardPlaced, DoorChanged, ExitPressed, LockerChanged, Result
+from devices.ports import (
+    CardPlaced,
+    DoorChanged,
+    ExitPressed,
+    FaceJudgement,
+    FaceResult,
+    LockerChanged,
+    Result,
+)
 
 P1, P2, P3 = person(1), person(2, "room-2", "room-3"), person(3, face=False)
 
@@ -143,6 +153,33 @@ def test_a_face_that_differed_is_not_outvoted_by_a_code():
     assert it.see(KioskAction("kiosk", "use_code")).notice == "code.after_face"
 
 
+def test_a_bad_picture_is_looked_at_again_and_states_nothing():
+    it = world()
+    it.card("r-kiosk", P1)
+    visit = way.visit_of(it, P1)
+    dark = FaceJudgement(FaceResult.UNAVAILABLE, None, "too_dark", None)
+    decision = it.see(FaceJudged(visit.id, "kiosk", dark, it.mono))
+    assert (decision.facts, decision.acts) == ((), (CompareFace(visit.id, "kiosk"),))
+
+
+def test_a_second_touch_sends_no_second_code():
+    it = world()
+    it.card("r-kiosk", P3)
+    visit = way.visit_of(it, P3)
+    it.rosters = Rosters(it.rosters.open, (), {visit.id: seal_pin("1", b"salt", it.mono + 300_000_000)})
+    assert it.see(KioskAction("kiosk", "use_code")).acts == ()
+    it.clock.advance(21)
+    assert it.see(KioskAction("kiosk", "use_code")).acts == (SendPin(visit.id, "kiosk"),)
+
+
+def test_after_a_restart_the_camera_looks_again():
+    it = world()
+    it.card("r-kiosk", P1)
+    it.restart()
+    it.open_roster()
+    assert it.acts[-1] == CompareFace(way.visit_of(it, P1).id, "kiosk")
+
+
 def test_unavailable_never_admits():
     it = world()
     it.card("r-kiosk", P1)
@@ -154,9 +191,6 @@ def test_unavailable_never_admits():
 
 
 def test_an_old_picture_counts_for_nothing():
-    from access_control.observations import FaceJudged
-    from devices.ports import FaceJudgement, FaceResult
-
     it = world()
     before = it.mono
     it.clock.advance(2)
@@ -510,8 +544,6 @@ def test_an_idle_kiosk_is_wiped_and_another_is_busy_meanwhile():
 
 
 def test_help_rings_and_is_answered():
-    from access_control.observations import HelpAnswered
-
     it = world()
     assert it.see(KioskAction("kiosk", "help")).acts == (RingDesk("kiosk", "help"),)
     assert screen(it)["screen"] == "help"
