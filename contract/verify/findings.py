@@ -20,6 +20,7 @@ TEXTS = {
     "journal.none": "there is no journal of any venue",
     "journal.line": "line {line} is not one record: {detail}",
     "journal.field": "line {line}: field {field} is {found}",
+    "journal.sessions": "the journals speak of several sessions: {found}",
     "journal.order": "line {line}: seq {found} does not come after {previous}",
     "chain.session": "record {number}: belongs to session {found}, not {expected}",
     "chain.session_seq": "record number {expected} is missing: number {found} stands in its place",

@@ -56,10 +56,11 @@ def verify(bag: Bag, trusted: KeyRing | None, *, require_timestamps: bool = Fals
         findings += _facts_allow(journal, lambda j: check_recordings(bag, j, measures))
         findings += _facts_allow(journal, lambda j: check_reckoning(bag, j, measures))
     timestamps = _timestamps(bag, journals, findings, require_timestamps)
-    ordered = sorted(dict.fromkeys(map(_key, findings)).keys())
-    by_key = {_key(finding): finding for finding in findings}
     sessions = tuple(sorted({journal.session for journal in journals if journal.session}))
-    return Report(tuple(by_key[k] for k in ordered), trusted is not None, timestamps, sessions,
+    if len(sessions) > 1:
+        findings.append(Finding(JOURNAL, "journal.sessions", params={"found": ", ".join(sessions)}))
+    by_key = {_key(finding): finding for finding in findings}
+    return Report(tuple(by_key[key] for key in sorted(by_key)), trusted is not None, timestamps, sessions,
                   _counts(journals, measures))  # fmt: skip
 
 

@@ -30,12 +30,11 @@ def notes(pack_: Package) -> list[str]:
     return sorted(name for name in pack_.files if "/checkpoints/" in name)
 
 
-def edit_line(place: int, **changes: Any) -> Callable[[Package], None]:
+def edit_line(place: int, *, body: dict[str, Any] | None = None, **changes: Any) -> Callable[[Package], None]:
     def change(pack_: Package) -> None:
         lines = pack_.lines()
         fact = json.loads(lines[place])
-        body = changes.pop("body", {})
-        lines[place] = canonical({**fact, **changes, "body": {**fact["body"], **body}})
+        lines[place] = canonical({**fact, **changes, "body": {**fact["body"], **(body or {})}})
         pack_.set_lines(lines)
 
     return change
@@ -142,6 +141,12 @@ def prove_by_first_note(pack_: Package) -> None:
     edit_json(INCLUSION, lambda table: table.update(size=point.size, root=point.root.hex()))(pack_)
 
 
+def other_session(pack_: Package) -> None:
+    fact = json.loads(pack_.lines()[0])
+    line = canonical({**fact, "venue": "V02", "session": "other"})
+    pack_.files[package.journal_path("V02")] = line + b"\n"
+
+
 RENAMED = "data/recordings/V01/C1/20261120T020000.000000Z.mov"
 CASES: list[tuple[str, Callable[[Package], None], str | None]] = [
     ("journal.line", put(JOURNAL, b"nonsense\n"), JOURNAL),
@@ -149,6 +154,7 @@ CASES: list[tuple[str, Callable[[Package], None], str | None]] = [
     ("journal.field", edit_line(3, seq="4"), JOURNAL),
     ("journal.field", edit_line(3, wall="yesterday"), JOURNAL),
     ("journal.field", edit_line(3, venue="V02"), JOURNAL),
+    ("journal.sessions", other_session, package.JOURNAL),
     ("journal.order", swap_lines, JOURNAL),
     ("chain.session", edit_line(3, session="other"), JOURNAL),
     ("chain.session_seq", drop_line(4), JOURNAL),
