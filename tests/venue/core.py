@@ -19,14 +19,14 @@ from venue.edge_link.facts import Handler
 from venue.edge_link.handlers import handlers as link_handlers
 from venue.edge_link.ingest import Ingest
 from venue.edge_link.tables import LedgerFact, Party
-from venue.main.compose import import_tables
+from venue.main import compose
 
 CENTRE_KEY = SigningKey.generate("centre")
 
 
 def open_centre(folder: Path, clock: FakeClock | None = None) -> Database:
     """A migrated database in the folder."""
-    import_tables()
+    assert compose.routers()  # every table is known once the centre is composed
     engine = make_engine(folder / "centre.db")
     migrate(engine)
     return Database(engine, clock or FakeClock())

@@ -102,7 +102,7 @@ def test_roles_that_exclude_each_other_are_refused_by_the_database(at: Web, role
 
 def test_a_role_cannot_be_changed_into_an_excluded_one(at: Web) -> None:
     person = at.add("person", "pool_keeper", "venue_staff")
-    with pytest.raises(IntegrityError, match="user_role_excluded"), at.database.writing() as db:
+    with pytest.raises(IntegrityError, match="user_role_excluded"), at.database.writing() as db:  # noqa: PT012
         row = db.get(UserRole, (person, "venue_staff"))
         assert row is not None
         row.role = "draw_operator"

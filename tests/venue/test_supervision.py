@@ -76,7 +76,11 @@ def test_a_view_is_on_record_before_the_offer_leaves(at: Web) -> None:
     given = browser.post("/api/wall/views", json={"camera": "cam-eval-1-a", "sdp": "offer"}).json()
     assert given["sdp"] == "answer"
     assert asked[0]["views"] == ["asked"]
-    assert (asked[0]["kind"], asked[0]["camera"], asked[0]["watcher"]) == ("live_offer", "cam-eval-1-a", "supervisor")
+    assert (asked[0]["kind"], asked[0]["camera"], asked[0]["watcher"]) == (
+        "live_offer",
+        "cam-eval-1-a",
+        "supervisor",
+    )
     assert views(at) == [("supervisor", "cam-eval-1-a", "live")]
     assert at.browser("other").post(f"/api/wall/views/{given['view']}/end").status_code == 404
     assert browser.post(f"/api/wall/views/{given['view']}/end").status_code == 204
@@ -112,7 +116,9 @@ def test_a_secret_room_is_never_watched(at: Web) -> None:
 
 def test_the_edge_ends_a_view_by_its_fact(at: Web, journal: Journal, ingest: Ingest) -> None:
     answering(at, {"ok": True, "sdp": "answer"})
-    view = at.browser("supervisor").post("/api/wall/views", json={"camera": "cam-eval-1-a", "sdp": "o"}).json()
+    view = (
+        at.browser("supervisor").post("/api/wall/views", json={"camera": "cam-eval-1-a", "sdp": "o"}).json()
+    )
     journal.state("live_view_ended", view=view["view"], watcher="supervisor", camera="cam-eval-1-a")
     ingest.take("V01.edge", journal.payload())
     assert views(at) == [("supervisor", "cam-eval-1-a", "ended")]
@@ -172,7 +178,12 @@ def test_the_feed_is_facts_and_alarms_in_order_without_bookkeeping(
         alarms.clear(db, "duty_late", "x")
     with at.database.reading() as db:
         entries, cursor = feed.after(db, start)
-        assert [one.kind for one in entries] == ["help_requested", "help_requested", "alarm_raised", "alarm_cleared"]
+        assert [one.kind for one in entries] == [
+            "help_requested",
+            "help_requested",
+            "alarm_raised",
+            "alarm_cleared",
+        ]
         assert feed.after(db, cursor) == ([], cursor)
         for one in entries:
             rest, _ = feed.after(db, feed.parse_cursor(str(one.cursor)) or start)
@@ -180,13 +191,17 @@ def test_the_feed_is_facts_and_alarms_in_order_without_bookkeeping(
     assert feed.parse_cursor("drop table") is None
 
 
-def test_the_feed_streams_and_resumes_where_the_browser_was(at: Web, journal: Journal, ingest: Ingest) -> None:
+def test_the_feed_streams_and_resumes_where_the_browser_was(
+    at: Web, journal: Journal, ingest: Ingest
+) -> None:
     for _ in range(3):
         journal.state()
     ingest.take("V01.edge", journal.payload())
     port = free_port()
     server = uvicorn.Server(
-        uvicorn.Config(at.centre.pages, port=port, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
+        uvicorn.Config(
+            at.centre.pages, port=port, log_config=None, lifespan="off", timeout_graceful_shutdown=1
+        )
     )
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -95,6 +95,7 @@ def write_config(files: BrokerFiles, host: str, port: int, revoked: Iterable[str
 def write_acl(files: BrokerFiles, revoked: Iterable[str]) -> None:
     """Write the access list; revoked parties are denied by name even while their session is still up."""
     denied = "".join(f"\nuser {name}\ntopic deny #\n" for name in sorted(set(revoked)))
+    files.folder.mkdir(parents=True, exist_ok=True)
     acl = files.folder / "acl"
     acl.write_text(_ACL + denied)
     acl.chmod(0o600)

@@ -143,8 +143,11 @@ def _missing(request: Request, intake: Intake, got: Received) -> list[str]:
     session, hashes = body.get("session"), body.get("sha256")
     if not isinstance(session, str) or not isinstance(hashes, list):
         raise _refuse(422, "edge.bad_body")
-    with _database(request).reading() as db:
-        return intake.missing(db, got.edge, session, [str(value) for value in hashes])
+    try:
+        with _database(request).reading() as db:
+            return intake.missing(db, got.edge, session, [str(value) for value in hashes])
+    except ValueError as error:
+        raise _refuse(422, "edge.bad_body") from error
 
 
 def _put(intake: Intake, got: Received, sha256: str) -> None:
@@ -174,7 +177,8 @@ def _believe(request: Request, body_sha256: str) -> str:
     name, date = request.headers.get("X-Edge", ""), request.headers.get("X-Date", "")
     with _database(request).reading() as db:
         party = db.get(Party, name)
-    if party is None or party.revoked_at is not None or not _is_fresh(request, date):
+    known = party is not None and party.revoked_at is None and name.endswith(".edge")
+    if party is None or not known or not _is_fresh(request, date):
         raise _refuse(401, "edge.not_believed")
     message = f"jianzheng-request-v1\n{request.method}\n{request.url.path}\n{date}\n{body_sha256}".encode()
     if not PublicKey.from_dict(party.signing_key).verifies(_signature(request), message):

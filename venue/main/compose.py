@@ -1,7 +1,5 @@
 """What the centre is made of: routers, handlers of facts, duties; and how one process is put together."""
 
-import importlib
-import importlib.util
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +9,13 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Response
 
 from contract.clock import Clock
+from venue.archive import api as archive_api
+from venue.archive import tables as archive_tables
+from venue.archive.duties import duties as archive_duties
+from venue.archive.handlers import handlers as archive_handlers
+from venue.archive.intake import make_intake
+from venue.bookings import api as bookings_api
+from venue.bookings import tables as booking_tables
 from venue.db import Database, alarms, make_engine
 from venue.db.duties import Desk, Duty
 from venue.db.migrate import migrate
@@ -20,50 +25,45 @@ from venue.edge_link.facts import Handler
 from venue.edge_link.handlers import handlers as link_handlers
 from venue.edge_link.ingest import Ingest
 from venue.edge_link.link import BrokerAddress, Link
+from venue.experts import api as experts_api
+from venue.experts import tables as expert_tables
 from venue.identity import api as identity_api
 from venue.identity import service as identity_service
 from venue.main import operations_api
 from venue.main.pages import pages_router
 from venue.main.scheduler import Scheduler
 from venue.main.shield import Shield, add_errors
+from venue.sessions import api as sessions_api
+from venue.sessions import tables as session_tables
+from venue.sessions.duties import duties as session_duties
+from venue.sessions.handlers import handlers as session_handlers
 from venue.settings import Settings, SettingsError
 from venue.sites import api as sites_api
 from venue.sites.handlers import handlers as site_handlers
 from venue.sites.loading import simulated_sites
+from venue.supervision import api as supervision_api
+from venue.supervision import tables as supervision_tables
+from venue.supervision.handlers import handlers as supervision_handlers
 
-_SUBJECTS = ("bookings", "sessions", "experts", "supervision", "archive", "transactions")
+_TABLES = (archive_tables, booking_tables, expert_tables, session_tables, supervision_tables)
+"""Named so that every table is known to migrations; the core's tables come with the modules above."""
 
-
-def _part(subject: str, name: str, *modules: str) -> Any:
-    """`NAME` of the first of a subject's modules that has it, or None where the subject has none."""
-    for module in modules:
-        full = f"venue.{subject}.{module}"
-        if importlib.util.find_spec(full) is not None:
-            found = getattr(importlib.import_module(full), name, None)
-            if found is not None:
-                return found
-    return None
-
-
-def import_tables() -> None:
-    """Make every table known, for migrations."""
-    for subject in ("edge_link", "identity", "sites", *_SUBJECTS):
-        _part(subject, "__name__", "tables")
-    importlib.import_module("venue.db.alarms")
+_ROUTERS = (
+    identity_api, sites_api, operations_api, bookings_api, sessions_api, experts_api, supervision_api, archive_api,
+)  # fmt: skip
+_HANDLERS = (link_handlers, site_handlers, session_handlers, supervision_handlers, archive_handlers)
+_DUTIES = (*session_duties, *archive_duties)
 
 
 def routers() -> list[APIRouter]:
     """Everything under `/api`, core first."""
-    found = [_part(subject, "router", "api") for subject in _SUBJECTS]
-    return [identity_api.router, sites_api.router, operations_api.router, *filter(None, found)]
+    return [module.router for module in _ROUTERS]
 
 
 def fact_handlers() -> Mapping[str, Sequence[Handler]]:
     """Kind of fact → who takes it, in order: core, then subjects."""
-    tables = [link_handlers, site_handlers]
-    tables += filter(None, (_part(subject, "handlers", "handlers", "api") for subject in _SUBJECTS))
     merged: dict[str, list[Handler]] = {}
-    for table in tables:
+    for table in _HANDLERS:
         for kind, handler in table.items():
             merged.setdefault(kind, []).append(handler)
     return merged
@@ -82,10 +82,7 @@ def _check_crl(desk: Desk) -> None:
 
 def duties() -> list[Duty]:
     """Every timed duty of the centre."""
-    found = [Duty("check_revocation_list", 3600.0, _check_crl)]
-    for subject in _SUBJECTS:
-        found += _part(subject, "duties", "duties", "api") or []
-    return found
+    return [Duty("check_revocation_list", 3600.0, _check_crl), *_DUTIES]
 
 
 def _ca(settings: Settings, clock: Clock) -> Ca:
@@ -107,7 +104,6 @@ class Centre:
 
 def open_database(settings: Settings, clock: Clock) -> Database:
     """The database, migrated to head."""
-    import_tables()
     engine = make_engine(settings.under_home(settings.database))
     migrate(engine)
     return Database(engine, clock)
@@ -198,8 +194,6 @@ def edge_app(state: Mapping[str, Any]) -> FastAPI:
     """The edge port."""
     app = _app(state, "jianzheng edge port")
     app.include_router(edge_api.enrolment_router(state["ca"], state["keys"]))
-    make_intake = _part("archive", "make_intake", "intake")
-    if make_intake is not None:
-        app.include_router(edge_api.evidence_router(make_intake(state["settings"], state["database"])))
+    app.include_router(edge_api.evidence_router(make_intake(state["settings"], state["database"])))
     app.add_middleware(Shield, max_body=edge_api.MAX_SEGMENT, https=True)
     return app

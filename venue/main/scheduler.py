@@ -11,7 +11,8 @@ from venue.db.duties import Desk, Duty, DutyRun
 
 log = structlog.get_logger(__name__)
 
-_GRACE_S = 10.0
+GRACE_S = 10.0
+"""Seconds that any duty may be late, for those with short periods."""
 
 
 class Scheduler:
@@ -21,7 +22,7 @@ class Scheduler:
         names = [duty.name for duty in duties]
         assert len(names) == len(set(names)), "two duties of one name"
         self._desk = desk
-        self._duties = [*duties, Duty("watch_duties", 10.0, self._watch)]
+        self._duties = [*duties, Duty("watch_duties", 10.0, self.watch)]
         self._scheduler = BackgroundScheduler(
             timezone="UTC", executors={"default": ThreadPoolExecutor(4)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
@@ -73,13 +74,14 @@ class Scheduler:
                 alarms.raise_(db, "duty_failed", duty.name, "alarm.duty_failed", params)
             db.add(row)
 
-    def _watch(self, desk: Desk) -> None:
+    def watch(self, desk: Desk) -> None:
+        """The duty that watches the others: who did not run for `late_factor` of his periods is an alarm."""
         factor = desk.settings.duties.late_factor
         with desk.database.writing() as db:
             for duty in self._duties:
                 row = db.get(DutyRun, duty.name)
                 assert row is not None
                 last = max(filter(None, (row.started_at, row.ended_at)))
-                if (now(db) - last).total_seconds() > duty.every_s * factor + _GRACE_S:
+                if (now(db) - last).total_seconds() > duty.every_s * factor + GRACE_S:
                     params = {"duty": duty.name, "every_s": round(duty.every_s)}
                     alarms.raise_(db, "duty_late", duty.name, "alarm.duty_late", params)

@@ -4,7 +4,7 @@ A batch migration of `booking` copies the table and silently drops its triggers:
 """
 
 import sqlalchemy as sa
-import sqlmodel
+import sqlmodel.sql.sqltypes
 from alembic import op
 
 revision = "0002"

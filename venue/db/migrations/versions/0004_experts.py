@@ -1,7 +1,7 @@
 """The register of experts, draws, notices."""
 
 import sqlalchemy as sa
-import sqlmodel
+import sqlmodel.sql.sqltypes
 from alembic import op
 
 revision = "0004"

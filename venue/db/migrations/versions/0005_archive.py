@@ -1,7 +1,7 @@
 """Evidence that arrived, and packages."""
 
 import sqlalchemy as sa
-import sqlmodel
+import sqlmodel.sql.sqltypes
 from alembic import op
 
 revision = "0005"
