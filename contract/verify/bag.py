@@ -4,6 +4,7 @@ import hashlib
 import json
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -84,8 +85,9 @@ class ZipBag:
     def __init__(self, path: Path) -> None:
         self._zip = zipfile.ZipFile(path)
         found = [info.filename for info in self._zip.infolist() if not info.is_dir()]
-        self._bad = sorted({name for name in found if not _plain(name) or found.count(name) > 1})
-        good = [name for name in found if name not in set(self._bad)]
+        times = Counter(found)
+        self._bad = sorted(name for name in times if not _plain(name) or times[name] > 1)
+        good = sorted(set(found) - set(self._bad))
         self._prefix = _wrapper(good)
         self._names = sorted(name[len(self._prefix) :] for name in good)
 
