@@ -202,6 +202,7 @@ def test_facts_move_the_session_and_say_where_people_are(centre: Centre) -> None
     assert state() == "checking_in"
     centre.fact("roster_opened", session, sitting=sitting, serial=3, witness="V01.witness", expected=5)
     centre.fact("visit_started", session, "v1", sitting=sitting, kiosk="k1", alias="E1", role="expert")
+    centre.fact("person_entered", session, "v1", door="door-main", place="evaluation")
     centre.fact("person_entered", session, "v1", door="door-eval-1", place="eval-1")
     seen = staff.get(f"/sessions/{session}/people").json()
     assert (seen["expected"], seen["inside"]) == (5, 1)
@@ -214,8 +215,12 @@ def test_facts_move_the_session_and_say_where_people_are(centre: Centre) -> None
     assert state() == "suspended"
     centre.fact("entry_resumed", session, command_id="c2", rooms=[])
     assert state() == "in_progress"
+    centre.fact("person_left", session, "v1", place="eval-1")
+    assert staff.get(f"/sessions/{session}/people").json()["people"][0]["place"] == "evaluation"
     today = staff.get("/today").json()
     assert (today["sessions"][0]["expected"], today["sessions"][0]["inside"]) == (5, 1)
+    centre.fact("visit_ended", session, "v1", outcome="left")
+    assert staff.get("/today").json()["sessions"][0]["inside"] == 0
     centre.fact("session_closed", session, sitting=sitting, count=7, last_hash="0" * 64)
     assert state() == "closed"
     kinds = [fact["kind"] for fact in staff.get(f"/sessions/{session}/facts").json()]

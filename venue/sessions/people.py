@@ -12,14 +12,19 @@ from venue.edge_link.tables import LedgerFact
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A visit: `step` is the last thing that counted, `place` where they are counted in, None outside."""
+    """A visit: `step` is the last thing that counted, `places` what they are counted into, outermost first."""
 
     visit: str
     alias: str
     role: str
     step: str
-    place: str | None
     since: datetime
+    places: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> str | None:
+        """The innermost place; None outside."""
+        return self.places[-1] if self.places else None
 
 
 _STEPS = frozenset({
@@ -42,17 +47,23 @@ def people(rows: Iterable[LedgerFact]) -> list[Person]:
             continue
         body = json.loads(row.raw)["body"]
         if row.kind == "visit_started":
-            found[row.visit] = Person(row.visit, body["alias"], body["role"], row.kind, None, row.wall)
+            found[row.visit] = Person(row.visit, body["alias"], body["role"], row.kind, row.wall)
         elif row.visit in found:
             found[row.visit] = _after(found[row.visit], row, body)
     return list(found.values())
 
 
 def _after(person: Person, row: LedgerFact, body: dict[str, object]) -> Person:
+    """Counted as `contract.completeness` counts: left is who left a place, or ended the visit by leaving."""
     if row.kind == "person_entered":
-        return replace(person, step=row.kind, place=str(body["place"]), since=row.wall)
-    if row.kind in {"person_left", "visit_ended"}:
-        return replace(person, step=row.kind, place=None, since=row.wall)
+        others = tuple(place for place in person.places if place != body["place"])
+        return replace(person, step=row.kind, since=row.wall, places=(*others, str(body["place"])))
+    if row.kind == "person_left":
+        others = tuple(place for place in person.places if place != body["place"])
+        return replace(person, step=row.kind, since=row.wall, places=others)
+    if row.kind == "visit_ended":
+        places = () if body["outcome"] == "left" else person.places
+        return replace(person, step=row.kind, since=row.wall, places=places)
     if row.kind in _STEPS:
         return replace(person, step=row.kind, since=row.wall)
     return person

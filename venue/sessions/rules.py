@@ -66,11 +66,13 @@ TRANSITIONS: Mapping[tuple[State, Event], State] = MappingProxyType(
         (_S.BOOKED, _E.PREPARE): _S.PREPARED,
         (_S.BOOKED, _E.MOVE): _S.BOOKED,
         (_S.BOOKED, _E.CANCEL): _S.CANCELLED,
+        (_S.BOOKED, _E.ENTRY_HELD): _S.SUSPENDED,
         (_S.BOOKED, _E.CHECKIN_OPENED): _S.CHECKING_IN,
         (_S.BOOKED, _E.SESSION_OPENED): _S.IN_PROGRESS,
         # What was prepared was prepared for another time or room.
         (_S.PREPARED, _E.MOVE): _S.BOOKED,
         (_S.PREPARED, _E.CANCEL): _S.CANCELLED,
+        (_S.PREPARED, _E.ENTRY_HELD): _S.SUSPENDED,
         (_S.PREPARED, _E.CHECKIN_OPENED): _S.CHECKING_IN,
         (_S.PREPARED, _E.SESSION_OPENED): _S.IN_PROGRESS,
         (_S.CHECKING_IN, _E.SESSION_OPENED): _S.IN_PROGRESS,
@@ -84,6 +86,8 @@ TRANSITIONS: Mapping[tuple[State, Event], State] = MappingProxyType(
         (_S.SUSPENDED, _E.ENTRY_HELD): _S.SUSPENDED,
         (_S.SUSPENDED, _E.SESSION_CLOSED): _S.CLOSED,
         (_S.SUSPENDED, _E.CANCEL): _S.CANCELLED,
+        # The site closes what had begun when the cancellation came; its evidence arrives all the same.
+        (_S.CANCELLED, _E.SESSION_CLOSED): _S.CANCELLED,
         (_S.CLOSED, _E.FILE): _S.FILING,
         (_S.FILING, _E.FILE): _S.FILING,
         (_S.FILING, _E.PACKAGE_SEALED): _S.FILED,
