@@ -1,9 +1,10 @@
 """Doors and facility relays on a Modbus RTU relay board: lock coils, door contacts, exit buttons.
 
 Several doors share one board and one RS-485 line, so the board is the rider on the bus and the doors are
-views of it. The unlock pulse is timed here; a coil that is on without a pulse (after a crash, or because a
-switch-off got lost) is switched off until that is confirmed. Locking may be repeated, unlocking is not
-(keeps I-5). The exit button releases the lock by wire; here it is only seen (keeps I-3).
+views of it. The unlock pulse is timed here and ends early when the door has opened (one grant, one
+opening); a coil that is on without a pulse (after a crash, or because a switch-off got lost) is switched
+off until that is confirmed. Locking may be repeated, unlocking is not (keeps I-5). The exit button releases
+the lock by wire; here it is only seen (keeps I-3).
 """
 
 import time
@@ -227,6 +228,8 @@ class RelayBoard:
                 )  # before the door it opened, seen in the same scan
             if before is None or before[wiring.contact_input] is not contact:
                 is_open = contact == self._open_level
+                if is_open and wiring.coil in self._pulses:
+                    self._pulses[wiring.coil] = 0.0  # one pulse, one opening: nobody follows on what is left
                 self._listener(DoorChanged(wiring.id, is_open, before is None, now))
         for name, number in self._plain_inputs.items():
             if before is None or before[number] is not inputs[number]:

@@ -275,7 +275,12 @@ def write_clip(path: Path, numbers: list[int]) -> Path:
 def judge(scene: Scene, path: Path, window: tuple[int, int] | None = None) -> None:
     with scene.report.judge("record") as j:
         after.judge_camera(
-            j, "cam", [path], window, None, {"recorded": 0.0, "undeclared": 0.0, "declared": 0.0}
+            j,
+            "cam",
+            [after.read_recording(path)],
+            window,
+            None,
+            {"recorded": 0.0, "undeclared": 0.0, "declared": 0.0},
         )
 
 

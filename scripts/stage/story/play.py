@@ -9,7 +9,8 @@ from scripts.stage.story.steps import after, arrival, before, session, tamper
 from scripts.stage.story.visit import Walker
 from scripts.stage.story.wire import WireLog
 
-PEOPLE = 8
+PEOPLE = 40
+"""Five of forty: a chance hit on the drawn panel by any stored value is one in 658,008."""
 
 
 def play(stage: Stage) -> Report:

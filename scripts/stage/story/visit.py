@@ -64,8 +64,10 @@ class Walker:
             self.sim.take_card("reader-kiosk-1")
 
     def _by_face(self, subject: str) -> dict[str, Any]:
+        before = self.kiosk.screen()
         self.kiosk.frames(live_frames(self.pictures, subject))
-        return self.kiosk.until("promise", "unsure", "refused", "pin", "help")
+        wait_for(lambda: self.kiosk.screen() != before, 10.0)
+        return self.kiosk.screen()
 
     def _by_code(self, person: SamplePerson, shown: dict[str, Any]) -> dict[str, Any]:
         if shown["screen"] == "face":
@@ -92,10 +94,10 @@ class Walker:
         self.kiosk.act("sign", SIGNATURE)
         shown = self.kiosk.until("store")
         locker = int(shown["params"]["locker"])
-        opened = wait_for(lambda: not self.sim.get("/lockers/bank-1")[str(locker)]["closed"], 6.0)
-        if not opened:
+        if not wait_for(lambda: bool(self.kiosk.screen()["params"].get("open")), 6.0):
             raise TimeoutError(f"locker {locker} did not open")
         self.sim.post(f"/lockers/bank-1/{locker}/shut")
+        wait_for(lambda: not self.kiosk.screen()["params"].get("open"), 3.0)
         self.kiosk.act("stored")
         self.kiosk.until("gate")
         return locker

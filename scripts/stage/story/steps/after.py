@@ -2,8 +2,10 @@
 
 import itertools
 import json
+import multiprocessing
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -67,17 +69,25 @@ def verify(package: Path, trust: Path) -> tuple[int, list[dict[str, Any]]]:
     return done.returncode, findings
 
 
-def counters(path: Path) -> list[int]:
-    """The frame counters of a recording, decoded from its pixels."""
-    found = []
+def read_recording(path: Path) -> tuple[list[int], float]:
+    """The frame counters of a recording, decoded from its pixels, and its seconds of decoded sound."""
+    found, sound = [], 0.0
     with av.open(str(path)) as container:
-        container.streams.video[0].thread_type = "NONE"
-        for frame in container.decode(video=0):
-            luma = np.frombuffer(frame.planes[0], np.uint8).reshape(-1, frame.planes[0].line_size)
-            row = luma[clip.COUNTER_Y + clip.COUNTER_CELL // 2]
-            bits = row[clip.COUNTER_X + clip.COUNTER_CELL // 2 :: clip.COUNTER_CELL][: clip.COUNTER_BITS]
-            found.append(int(sum(1 << n for n, level in enumerate(bits) if level > 128)))
-    return found
+        container.streams.video[0].codec_context.options = {"skip_loop_filter": "all"}
+        for frame in container.decode(video=0, audio=0):
+            if isinstance(frame, av.AudioFrame):
+                sound += frame.samples / frame.sample_rate
+            else:
+                found.append(counter(frame))
+    return found, sound
+
+
+def counter(frame: av.VideoFrame) -> int:
+    """The counter of one picture."""
+    luma = np.frombuffer(frame.planes[0], np.uint8).reshape(-1, frame.planes[0].line_size)
+    row = luma[clip.COUNTER_Y + clip.COUNTER_CELL // 2]
+    bits = row[clip.COUNTER_X + clip.COUNTER_CELL // 2 :: clip.COUNTER_CELL][: clip.COUNTER_BITS]
+    return int(sum(1 << n for n, level in enumerate(bits) if level > 128))
 
 
 def skips(values: list[int]) -> int:
@@ -85,64 +95,58 @@ def skips(values: list[int]) -> int:
     return sum((b - a) % clip.LOOP_FRAMES != 1 for a, b in itertools.pairwise(values))
 
 
-def sound_seconds(path: Path) -> float:
-    """Seconds of sound in a recording."""
-    with av.open(str(path)) as container:
-        stream = container.streams.audio[0]
-        return sum(float(f.samples) / f.sample_rate for f in container.decode(stream))
-
-
 def record(scene: Scene) -> None:
     """Every camera of the session's rooms, and the public cameras at the edge: no frame missing but declared."""
     with scene.report.judge("record") as j:
         assert scene.report.package is not None
         totals = {"recorded": 0.0, "undeclared": 0.0, "declared": 0.0}
-        cameras = sorted((scene.report.package / "data/recordings/V01").iterdir())
-        j.require(len(cameras) == 4, f"{len(cameras)} session cameras in the package")
         stated = json.loads((scene.report.package / "data/completeness.json").read_text())["venues"]["V01"][
             "centre"
         ]
         window = (stated["windows"][0]["start_us"], stated["windows"][-1]["end_us"])
-        for folder in cameras:
-            judge_camera(
-                j, folder.name, sorted(folder.iterdir()), window, stated["cameras"][folder.name], totals
-            )
-        for camera in ("cam-lobby", "cam-corridor"):
-            files = sorted((scene.stage.home / "recordings" / camera).rglob("*.mo*")) + sorted(
-                (scene.stage.home / "recordings" / camera).rglob("*.mp4")
-            )
-            judge_camera(j, camera, files[:-1], None, None, totals)
+        folders = sorted((scene.report.package / "data/recordings/V01").iterdir())
+        j.require(len(folders) == 4, f"{len(folders)} session cameras in the package")
+        files = {folder.name: sorted(folder.iterdir()) for folder in folders}
+        files |= {camera: public_files(scene, camera) for camera in ("cam-lobby", "cam-corridor")}
+        with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as readers:
+            read = {camera: list(readers.map(read_recording, paths)) for camera, paths in files.items()}
+        for camera, recordings in read.items():
+            own = stated["cameras"].get(camera)
+            judge_camera(j, camera, recordings, window if own else None, own, totals)
         for name, value in totals.items():
             figure = "recorded_s" if name == "recorded" else f"gap_{name}_s"
             goal = ("0", value == 0) if name == "undeclared" else (None, None)
             scene.report.figure(figure, value, "s", *goal)
 
 
+def public_files(scene: Scene, camera: str) -> list[Path]:
+    """A public camera's files at the edge, all but the one that is still being written."""
+    return sorted(p for p in (scene.stage.home / "recordings" / camera).rglob("*.mo*"))[:-1]
+
+
 def judge_camera(
     j: Any,
     camera: str,
-    files: list[Path],
+    recordings: list[tuple[list[int], float]],
     window: tuple[int, int] | None,
     stated: dict[str, Any] | None,
     totals: dict[str, float],
 ) -> None:
-    """One camera's files: counters run on across file borders, sound lasts as long as the picture."""
-    values = [v for path in files for v in counters(path)]
-    pictures, sound = len(values) / clip.FPS, sum(sound_seconds(path) for path in files)
+    """One camera: counters run on across file borders, sound lasts as long as the picture."""
+    values = [v for counters, _ in recordings for v in counters]
+    pictures, sound = len(values) / clip.FPS, sum(seconds for _, seconds in recordings)
     declared = sum((g["end_us"] - g["start_us"]) / 1e6 for g in (stated or {}).get("gaps_declared", []))
     totals["recorded"] += pictures
     totals["declared"] += declared
     missing = skips(values)
     if window is not None:
-        short = (window[1] - window[0]) / 1e6 - pictures - declared
-        totals["undeclared"] += max(0.0, short) if short > 1.0 else 0.0
-        j.require(
-            short <= 1.0, f"{camera}: {pictures:.1f} s of a session of {(window[1] - window[0]) / 1e6:.1f} s"
-        )
+        expected = (window[1] - window[0]) / 1e6
+        short = expected - pictures - declared
+        totals["undeclared"] += short if short > 1.0 else 0.0
+        j.require(short <= 1.0, f"{camera}: {pictures:.1f} s of a session of {expected:.1f} s")
     totals["undeclared"] += 0.0 if declared else missing / clip.FPS
-    j.require(
-        missing == 0 or declared > 0, f"{camera}: {len(values)} frames in {len(files)} files, {missing} skips"
-    )
+    whole = missing == 0 or declared > 0
+    j.require(whole, f"{camera}: {len(values)} frames in {len(recordings)} files, {missing} skips")
     j.require(abs(pictures - sound) < 1.0, f"{camera}: sound {sound:.1f} s with picture {pictures:.1f} s")
 
 

@@ -34,7 +34,7 @@ def strangers(scene: Scene) -> None:
         j.require(shown["screen"] == "not_expected", f"a person who was not drawn sees {shown['screen']}")
         dismiss(scene)
         victim = scene.drawn[0]
-        shown = scene.walker.identify(victim, "face", face="s15")
+        shown = scene.walker.identify(victim, "face", face=scene.undrawn.picture)
         j.require(shown["screen"] != "promise", f"another's card with the wrong face sees {shown['screen']}")
         dismiss(scene)
         walk_in_anyway(scene, victim)
@@ -109,15 +109,15 @@ def without_models(scene: Scene) -> None:
 def link_cut(scene: Scene) -> None:
     """Two arrive while the link to the centre is cut at TCP; they get in and nothing is lost."""
     with scene.report.judge("offline") as j:
-        for link in ("mqtt", "https"):
-            scene.sim.post(f"/links/{link}", up=False)
-        for person in scene.drawn[3:5]:
-            scene.lockers[person.id_number] = scene.walker.admit(person, scene.room, "pin")
-        j.require(True, "two experts in with the link cut")
-        behind = scene.stage.edge_head() - scene.stage.ledger_head()
-        j.require(behind > 0, f"the centre is {behind} facts behind meanwhile")
-        for link in ("mqtt", "https"):
-            scene.sim.post(f"/links/{link}", up=True)
+        switch_links(scene, up=False)
+        try:
+            for person in scene.drawn[3:5]:
+                scene.lockers[person.id_number] = scene.walker.admit(person, scene.room, "pin")
+            j.require(True, "two experts in with the link cut")
+            behind = scene.stage.edge_head() - scene.stage.ledger_head()
+            j.require(behind > 0, f"the centre is {behind} facts behind meanwhile")
+        finally:
+            switch_links(scene, up=True)
         caught_up = wait_for(
             lambda: scene.stage.ledger_head() >= scene.stage.edge_head() - 3, 30.0 * scene.patience
         )
@@ -133,6 +133,12 @@ def link_cut(scene: Scene) -> None:
         lockers = sorted(scene.lockers.values())
         j.require(len(set(lockers)) == 5, f"five different lockers: {lockers}")
     figures(scene)
+
+
+def switch_links(scene: Scene, up: bool) -> None:
+    """Cut or mend both ways to the centre at TCP."""
+    for link in ("mqtt", "https"):
+        scene.sim.post(f"/links/{link}", up=up)
 
 
 def figures(scene: Scene) -> None:

@@ -101,13 +101,13 @@ def expected_near(scene: Scene, page: Page, camera: str) -> bool:
 
 def sign_in(scene: Scene, page: Page) -> None:
     """The supervisor signs in and opens the wall."""
-    page.goto(f"{scene.stage.centre_url}/")
-    page.get_by_test_id("sign-in-name").fill(scene.stage.accounts["supervisor"]["name"])
-    page.get_by_test_id("sign-in-password").fill(scene.stage.accounts["supervisor"]["password"])
-    page.get_by_test_id("sign-in-submit").click()
-    page.wait_for_selector("[data-testid=signed-in]")
-    rooms = f"{scene.room},{scene.second_room}"
-    page.goto(f"{scene.stage.centre_url}/wall?rooms={rooms}")
+    page.goto(f"{scene.stage.centre_url}/sign-in")
+    account = scene.stage.accounts["supervisor"]
+    page.fill("input[name=username]", account["name"])
+    page.fill("input[name=password]", account["password"])
+    page.click("button[type=submit]")
+    page.wait_for_url(lambda url: "sign-in" not in url)
+    page.goto(f"{scene.stage.centre_url}/wall?rooms={scene.room},{scene.second_room}")
 
 
 def facts(scene: Scene, kind: str) -> list[dict[str, Any]]:
