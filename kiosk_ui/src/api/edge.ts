@@ -1,4 +1,5 @@
 /** Client of the edge's kiosk API (interfaces.md §7). */
+import type { components } from "./edge.d";
 import { refusal, Unreachable } from "./errors";
 import { readEvents } from "./stream";
 
@@ -6,19 +7,10 @@ export type ScreenName =
   | "idle" | "too_early" | "not_expected" | "face" | "pin" | "unsure" | "promise" | "store" | "jammed"
   | "gate" | "alarm" | "go" | "leave" | "busy" | "refused" | "help" | "offline" | "muster";
 
-export interface Screen {
-  screen: ScreenName;
-  params: Record<string, unknown>;
-  step: number;
-  offline: boolean;
-  expires_in: number | null;
-  help_since: string | null;
-  lang: "zh" | "en";
-}
+type Generated = components["schemas"];
 
-export type KioskAction =
-  | "continue" | "cancel" | "use_code" | "use_face" | "pin" | "sign" | "nothing_to_store" | "stored"
-  | "help" | "collect" | "language";
+export type Screen = Generated["Screen"] & { screen: ScreenName; lang: "zh" | "en" };
+export type KioskAction = Generated["Touch"]["action"];
 
 interface Bilingual {
   zh: string;

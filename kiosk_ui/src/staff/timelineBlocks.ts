@@ -64,7 +64,7 @@ export function blockContent(block: Block): HTMLElement {
   face.className = "block-face";
   face.append(line("b", block.title), line("span", block.more), line("span", block.stateWord));
   const box = document.createElement("div");
-  box.style.height = "100%";
+  box.className = "block-box";
   box.append(buffer(block, true), face, buffer(block, false));
   return box;
 }

@@ -33,7 +33,9 @@ export function day(at: Instant, lang: string): string {
   const date = instant(at);
   if (!date) return "";
   const p = parts(date, lang);
-  return lang === "zh" ? `${p.month}月${p.day}日 ${p.weekday}` : `${p.weekday} ${p.day} ${p.month}`;
+  if (lang !== "zh") return `${p.weekday} ${p.day} ${p.month}`;
+  const words = new Intl.DateTimeFormat("zh-CN", { timeZone: ZONE, month: "long", day: "numeric" });
+  return `${words.format(date)} ${p.weekday}`;
 }
 
 /** `09:30` */
