@@ -41,7 +41,7 @@ def run(config: Config) -> None:
     settings = _settings(config)
     from devices.build import BuildError
     from edge_agent.journal import JournalError
-    from edge_agent.main import AlreadyRunning, Edge
+    from edge_agent.main import Edge
 
     try:
         edge = Edge(settings, SystemClock())

@@ -78,7 +78,8 @@ class Engine:
         self._ticks.append(work)
 
     def start(self) -> None:
-        """Begin to decide."""
+        """Begin to decide; what was queued before comes first, the first tick after it."""
+        self._last_tick_us = self._clock.mono_us()
         self._thread.start()
 
     def stop(self) -> None:

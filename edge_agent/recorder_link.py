@@ -7,7 +7,9 @@ tells that none must be spawned. JSON lines; one connection a recorder process.
 import fcntl
 import json
 import os
+import signal
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -83,6 +85,14 @@ class RecorderLink:
         """Whether a recorder is there."""
         with self._lock:
             return self._peer is not None
+
+    def peer_pid(self) -> int | None:
+        """Process id of the recorder that is there, told by the kernel; also of one that another edge started."""
+        with self._lock:
+            if self._peer is None:
+                return None
+            raw = self._peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        return int(struct.unpack("3i", raw)[0])
 
     def plan(self, cameras: Sequence[Mapping[str, Any]], record: Sequence[str]) -> None:
         """Say what there is and what must be recorded, now and to every recorder that comes."""
@@ -193,8 +203,8 @@ class RecorderChild:
         if self._command:
             self._thread.start()
 
-    def stop(self, seconds: float = 15) -> None:
-        """End the child we started (SIGTERM, then SIGKILL) and the watch."""
+    def stop(self, adopted: int | None = None, seconds: float = 15) -> None:
+        """End the watch and the recorder: our child, or the `adopted` one that a dead edge left (SIGTERM first)."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -206,6 +216,17 @@ class RecorderChild:
                 _log.warning("recorder_killed")
                 self._child.kill()
                 self._child.wait()
+        elif adopted is not None and self._command:
+            self._end_adopted(adopted, seconds)
+
+    def _end_adopted(self, pid: int, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        try:
+            os.kill(pid, signal.SIGTERM)
+        except ProcessLookupError:
+            return
+        while held(self._lock_file) and time.monotonic() < deadline:
+            time.sleep(0.1)
 
     def _watch(self) -> None:
         pause = RESPAWN_SECONDS[0]

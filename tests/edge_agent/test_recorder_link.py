@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -138,3 +139,25 @@ def test_a_recorder_that_dies_is_started_again(tmp_path: Path) -> None:
     child.start()
     wait_for(lambda: marks.exists() and len(marks.read_text()) >= 2)
     child.stop()
+
+
+def test_the_kernel_says_who_is_there(edge: Edge) -> None:
+    assert edge.link.peer_pid() is None
+    recorder = Recorder(edge.path)
+    wait_for(lambda: edge.link.connected)
+    assert edge.link.peer_pid() == os.getpid()
+    recorder.close()
+
+
+def test_a_recorder_that_a_dead_edge_left_is_ended_with_us(tmp_path: Path) -> None:
+    lock = tmp_path / ".lock"
+    script = (
+        f"import fcntl, os, time; f = os.open({str(lock)!r}, os.O_RDWR | os.O_CREAT);"
+        " fcntl.flock(f, fcntl.LOCK_EX); time.sleep(60)"
+    )
+    left = subprocess.Popen([sys.executable, "-c", script])
+    wait_for(lambda: held(lock))
+    child = RecorderChild([sys.executable, "-c", "pass"], lock, tmp_path / "log")
+    child.start()
+    child.stop(left.pid)
+    assert left.wait(5) != 0
