@@ -9,7 +9,7 @@ from pathlib import Path
 from access_control.settings import Settings as PassageSettings
 from contract.clock import Clock
 from contract.plan import VenuePlan
-from devices.build import DeviceSet
+from devices.build import DeviceSet, build_devices
 from devices.ports import FaceMatcher, Listener
 from edge_agent.config_file import ConfigError
 from edge_agent.keys import write_private
