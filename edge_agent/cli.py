@@ -42,6 +42,7 @@ def run(config: Config) -> None:
     from devices.build import BuildError
     from edge_agent.journal import JournalError
     from edge_agent.main import Edge
+    from edge_agent.start_up import AlreadyRunning
 
     try:
         edge = Edge(settings, SystemClock())
