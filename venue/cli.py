@@ -17,6 +17,7 @@ from venue.db import Database
 from venue.edge_link import broker, ca, enrolment, keys
 from venue.identity import service as identity
 from venue.main import compose
+from venue.main import serve as serving
 from venue.settings import Settings, SettingsError, load_settings
 from venue.sites.loading import SitesError, load_file
 
@@ -36,7 +37,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _CLOCK = SystemClock()
 _REFUSALS = (
     SettingsError, SitesError, PlanError, KeyFileError, ca.CaError, enrolment.EnrolmentError, identity.IdentityError,
-    FileExistsError,
+    FileExistsError, serving.PortTaken,
 )  # fmt: skip
 
 
@@ -76,9 +77,8 @@ def serve(config: ConfigOption = None) -> None:
     settings = _settings(config)
     with _refusing():
         centre = compose.compose(settings, _CLOCK)
-    from venue.main.serve import serve as run
-
-    run(centre)
+        sockets = serving.listen(settings)
+    serving.serve(centre, sockets)
 
 
 @app.command()

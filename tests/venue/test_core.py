@@ -1,6 +1,7 @@
 """Settings, migrations, duties, the command line, the shield before every answer."""
 
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -336,8 +337,10 @@ def test_setting_up_from_nothing(venue: Any, tmp_path: Path) -> None:
     assert (tmp_path / "centre" / "keys" / "centre-1.pem").stat().st_mode & 0o077 == 0
 
 
-def test_refusals_are_one_line_and_exit_one(venue: Any) -> None:
-    assert venue("serve").exit_code == 1
+def test_refusals_are_one_line_and_exit_one(venue: Any, tmp_path: Path) -> None:
+    free = tmp_path / "c.toml"
+    free.write_text("[web]\nport = 0\n[edge_port]\nport = 0\n")
+    assert "run `venue ca init` first" in venue("serve", "--config", str(free)).stderr
     refused = venue(
         "user", "add", "a-b", "--role", "pool_keeper", "--role", "draw_operator", stdin="long-enough-1\n"
     )
@@ -345,6 +348,15 @@ def test_refusals_are_one_line_and_exit_one(venue: Any) -> None:
     assert venue("user", "add", "a-b", "--role", "venue_staff", stdin="long-enough-1\n").exit_code == 0
     assert venue("sites", "load", "/none.toml").exit_code == 1
     assert venue("enrolment", "code", "nonsense").exit_code == 1
+
+
+def test_a_port_in_use_is_named(venue: Any, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        (tmp_path / "c.toml").write_text(f"[web]\nport = {port}\n")
+        venue("ca", "init")
+        refused = venue("serve", "--config", str(tmp_path / "c.toml"))
+    assert (refused.exit_code, refused.stderr.startswith(f"[web] 127.0.0.1:{port}")) == (1, True)
 
 
 def test_wrong_use_exits_two(venue: Any, tmp_path: Path) -> None:

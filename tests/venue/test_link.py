@@ -122,6 +122,27 @@ def test_a_document_is_retained_signed_and_its_serial_rises(
     late.close()
 
 
+def test_what_a_dead_broker_forgot_is_published_again_until_it_is_answered(
+    database: Database, journal: Journal, broker: Broker
+) -> None:
+    with database.writing() as db:
+        documents.publish(db, "V01", "screens", "", {"rows": []})
+        row = rows(db, SignedDocument)[0]
+        row.issued_at -= timedelta(minutes=1)
+        db.add(row)
+    link = centre_link(database, KEYS, make_ingest(database), broker)
+    wait_for(lambda: _unsent(database) == 0)
+    broker.stop()
+    for path in (broker.files.folder / "store").iterdir():
+        path.unlink()
+    broker.start()
+    wait_for(link.connected, 15)
+    late = Hand(broker, "V01.edge")
+    assert open_("document", late.next("documents/screens").body, RING)["serial"] == 1
+    late.close()
+    link.stop()
+
+
 def _unsent(database: Database) -> int:
     from venue.db.outbox import unsent
 

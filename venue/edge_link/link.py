@@ -10,6 +10,7 @@ import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from contract.canonical import canonical
 from contract.ids import uuid7
 from contract.signing import seal
 from venue.db import Database, now, outbox
-from venue.edge_link import commands
+from venue.edge_link import commands, documents
 from venue.edge_link.ingest import Ingest, Receipt
 from venue.edge_link.keys import CentreKeys
 from venue.edge_link.requests import Requests
@@ -32,6 +33,7 @@ from venue.edge_link.tables import CommandRow, Party
 log = structlog.get_logger(__name__)
 
 _SESSION_S = 7 * 24 * 3600
+_DOCUMENTS_S = 10.0
 _SUBSCRIPTIONS = ("up/+/facts", "up/+/replies", "up/+/requests", "up/+/status")
 
 
@@ -58,6 +60,7 @@ class Link:
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._nudged, self._stopped = threading.Event(), threading.Event()
         self._resent: dict[str, float] = {}
+        self._documents_due = 0.0
         self.requests = Requests(self._ask, lambda: uuid7(database.clock))
         self._client = self._make_client()
         self._threads = [
@@ -114,6 +117,7 @@ class Link:
             log.error("link.refused", reason=str(reason))
             return
         log.info("link.connected")
+        self._documents_due = 0.0
         client.subscribe([(topic, 1) for topic in _SUBSCRIPTIONS])
         self._nudged.set()
 
@@ -188,6 +192,7 @@ class Link:
                 if self._client.is_connected():
                     self._drain()
                     self._repeat_commands()
+                    self._repeat_documents()
             except Exception:
                 log.exception("outbox.failed")
 
@@ -223,6 +228,18 @@ class Link:
                 self._resent[row.id] = mono
                 self._publish_command(row)
         self._resent = {row.id: self._resent[row.id] for row in open_}
+
+    def _repeat_documents(self) -> None:
+        """Publish again what no fact has answered: after every connect, and then now and then."""
+        mono = self._database.clock.mono_us() / 1e6
+        if mono < self._documents_due:
+            return
+        self._documents_due = mono + _DOCUMENTS_S
+        with self._database.reading() as db:
+            waiting = documents.unanswered(db, timedelta(seconds=_DOCUMENTS_S))
+        for row in waiting:
+            envelope = seal("document", json.loads(row.payload), self._keys.signing)
+            self._publish(documents.topic(row), canonical(envelope), retain=True)
 
     def _publish_command(self, row: CommandRow) -> None:
         envelope = seal("command", json.loads(row.payload), self._keys.signing)

@@ -11,6 +11,7 @@ from venue.db.duties import Desk, Duty, DutyRun
 
 log = structlog.get_logger(__name__)
 
+_RARE_S = 60.0
 GRACE_S = 10.0
 """Seconds that any duty may be late, for those with short periods."""
 
@@ -38,10 +39,16 @@ class Scheduler:
                 db.add(row)
         for duty in self._duties:
             self._scheduler.add_job(self.run, "interval", seconds=duty.every_s, args=[duty], id=duty.name)
+            if duty.every_s >= _RARE_S:
+                # Whoever is restarted daily would otherwise never run a daily duty.
+                self._scheduler.add_job(self.run, args=[duty])
         self._scheduler.start()
 
     def stop(self) -> None:
         """Let running duties end."""
+        # Its own shutdown closes the pool while the clock may still hand out duties: no more duties first.
+        self._scheduler.pause()
+        self._scheduler.remove_all_jobs()
         self._scheduler.shutdown(wait=True)
 
     def alive(self) -> bool:

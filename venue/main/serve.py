@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,7 +49,27 @@ def _edge_server(centre: Centre) -> _Server:
     )  # fmt: skip
 
 
-async def _serve(centre: Centre) -> None:
+class PortTaken(Exception):
+    """An address cannot be listened on; the text names the setting."""
+
+
+def listen(settings: Settings) -> list[socket.socket]:
+    """The sockets of pages and edge port, taken before anything else starts. Raises PortTaken."""
+    taken: list[socket.socket] = []
+    for table, at in (("web", settings.web), ("edge_port", settings.edge_port)):
+        try:
+            taken.append(socket.create_server((at.host, at.port)))
+        except OSError as error:
+            for sock in taken:
+                sock.close()
+            where = f"{at.host}:{at.port}"
+            raise PortTaken(
+                f"[{table}] {where}: {error.strerror}; stop who listens there or set another port"
+            ) from error
+    return taken
+
+
+async def _serve(centre: Centre, sockets: list[socket.socket]) -> None:
     servers = [_pages_server(centre), _edge_server(centre)]
     loop = asyncio.get_running_loop()
 
@@ -58,7 +79,8 @@ async def _serve(centre: Centre) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-    tasks = [asyncio.create_task(server.serve()) for server in servers]
+    pairs = zip(servers, sockets, strict=True)
+    tasks = [asyncio.create_task(server.serve([sock])) for server, sock in pairs]
     done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     stop()
     await asyncio.gather(*tasks)
@@ -66,13 +88,13 @@ async def _serve(centre: Centre) -> None:
         task.result()
 
 
-def serve(centre: Centre) -> None:
-    """Serve until SIGTERM or SIGINT; then end in order. A port in use raises SystemExit with uvicorn's words."""
+def serve(centre: Centre, sockets: list[socket.socket]) -> None:
+    """Serve on the sockets of `listen` until SIGTERM or SIGINT; then end in order."""
     centre.link.start()
     centre.scheduler.start()
     log.info("centre.serving", **_addresses(centre.settings))
     try:
-        asyncio.run(_serve(centre))
+        asyncio.run(_serve(centre, sockets))
     finally:
         centre.scheduler.stop()
         centre.link.stop()
