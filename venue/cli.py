@@ -233,11 +233,11 @@ def revoke(name: str, config: ConfigOption = None) -> None:
     settings = _settings(config)
     with _refusing():
         centre_keys = compose.load_keys(settings)
-        with _database(settings).writing() as db:
+        database = _database(settings)
+        with database.writing() as db:
             names = enrolment.revoke(db, name, "cli", _ca(settings), centre_keys)
-    files = broker.files_of(settings)
-    broker.write_acl(files, names)
-    broker.end_connections(files)
+        with database.writing() as db:
+            enrolment.enforce(db, broker.files_of(settings), names, name)
 
 
 def main() -> None:

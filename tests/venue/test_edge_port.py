@@ -16,7 +16,7 @@ from cryptography.x509.verification import PolicyBuilder, Store
 
 from contract.clock import stamp
 from contract.keys import SigningKey
-from tests.venue.core import Journal, enrol, rows
+from tests.venue.core import Journal, enrol, rows, standing
 from tests.venue.web import Web, web
 from venue.edge_link import ca, enrolment
 from venue.edge_link.enrolment import Application
@@ -160,6 +160,7 @@ def test_revoking_puts_the_certificate_on_the_list_and_the_key_out_of_trust(at: 
         assert enrolment.revoked_names(db) == ["V01.edge"]
     assert [f"{row.serial_number:x}" for row in crl] == [serial]
     assert "user V01.edge\ntopic deny #" in (at.centre.settings.home / "broker" / "acl").read_text()
+    assert standing(at.database) == {"revocation_not_enforced"}  # there is no broker to end in this test
     assert at.browser("security").post("/api/edges/V01.edge/revoke").status_code == 409
 
 

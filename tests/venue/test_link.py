@@ -13,10 +13,18 @@ import pytest
 from contract.clock import SystemClock
 from contract.keys import KeyRing
 from contract.signing import open_
-from tests.venue.core import CENTRE_KEY, Journal, enrol, ledger_bytes, make_ingest, open_centre, rows
+from tests.venue.core import (
+    CENTRE_KEY,
+    Journal,
+    enrol,
+    ledger_bytes,
+    make_ingest,
+    open_centre,
+    rows,
+    standing,
+)
 from tests.venue.wire import Broker, Hand, centre_link, wait_for
 from venue.db import Database
-from venue.edge_link import broker as broker_files
 from venue.edge_link import commands, documents, enrolment
 from venue.edge_link.keys import CentreKeys
 from venue.edge_link.link import Link
@@ -269,8 +277,9 @@ def test_a_revoked_party_loses_its_live_connection_and_does_not_come_back(
         db.add(party)
     with database.writing() as db:
         names = enrolment.revoke(db, "V01.edge", "security", broker.ca, KEYS)
-    broker_files.write_acl(broker.files, names)
-    assert broker_files.end_connections(broker.files)
+    with database.writing() as db:
+        enrolment.enforce(db, broker.files, names, "V01.edge")
+    assert standing(database) == set()
     broker.process.wait()
     broker.start()
     wait_for(lambda: not edge.client.is_connected())

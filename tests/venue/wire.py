@@ -58,7 +58,6 @@ class Broker:
         """Start (again)."""
         command = ["mosquitto", "-c", str(self.files.conf)]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.files.pid.write_text(str(self.process.pid))
         wait_for(self._accepts)
 
     def _accepts(self) -> bool:

@@ -56,7 +56,7 @@ pattern read down/%u/#
 
 @dataclass(frozen=True, slots=True)
 class BrokerFiles:
-    """Where the broker's files are: `folder` holds mosquitto.conf, acl, mosquitto.pid and the message store."""
+    """Where the broker's files are: `folder` holds mosquitto.conf, acl and the message store."""
 
     folder: Path
     pki: Path
@@ -65,11 +65,6 @@ class BrokerFiles:
     def conf(self) -> Path:
         """mosquitto.conf."""
         return self.folder / "mosquitto.conf"
-
-    @property
-    def pid(self) -> Path:
-        """Pid of the running broker, written by `venue broker-run`."""
-        return self.folder / "mosquitto.pid"
 
 
 def files_of(settings: Settings) -> BrokerFiles:
@@ -103,20 +98,27 @@ def write_acl(files: BrokerFiles, revoked: Iterable[str]) -> None:
 
 def end_connections(files: BrokerFiles) -> bool:
     """End the running broker, so that its supervisor starts it with the new lists. False when none was found."""
-    try:
-        pid = int(files.pid.read_text())
-        name = Path(f"/proc/{pid}/comm").read_text().strip()
-    except (OSError, ValueError):
-        log.warning("broker.not_found", pid_file=str(files.pid))
-        return False
-    if name != "mosquitto":
-        log.warning("broker.other_process", pid=pid)
-        return False
-    os.kill(pid, signal.SIGTERM)
-    return True
+    found = _pids(files)
+    for pid in found:
+        os.kill(pid, signal.SIGTERM)
+    if not found:
+        log.warning("broker.not_found", conf=str(files.conf))
+    return bool(found)
+
+
+def _pids(files: BrokerFiles) -> list[int]:
+    """Processes that are a mosquitto with our configuration, whoever started them."""
+    found = []
+    for line in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = line.read_bytes().decode(errors="replace").split("\0")
+        except OSError:
+            continue
+        if Path(words[0]).name == "mosquitto" and str(files.conf) in words[1:]:
+            found.append(int(line.parent.name))
+    return found
 
 
 def become_broker(files: BrokerFiles) -> None:
-    """Replace this process by mosquitto (never returns); the pid file says who it is."""
-    files.pid.write_text(str(os.getpid()))
+    """Replace this process by mosquitto (never returns)."""
     os.execvp("mosquitto", ["mosquitto", "-c", str(files.conf)])  # noqa: S606 - fixed list, no shell

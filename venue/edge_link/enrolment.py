@@ -16,8 +16,9 @@ from sqlmodel import Session, col, select
 from contract.canonical import canonical
 from contract.clock import stamp
 from contract.keys import SUITE, BadKeyTable, PublicKey
-from venue.db import audit, new_id, now
+from venue.db import alarms, audit, new_id, now
 from venue.edge_link import ca as pki
+from venue.edge_link.broker import BrokerFiles, end_connections, write_acl
 from venue.edge_link.documents import publish
 from venue.edge_link.keys import CentreKeys, trust
 from venue.edge_link.tables import Enrolment, EnrolmentCode, Party
@@ -164,7 +165,7 @@ def announce_trust(db: Session, keys: CentreKeys, venue: str) -> None:
 def revoke(db: Session, name: str, by: str, ca: pki.Ca, keys: CentreKeys) -> list[str]:
     """Take a party's certificate back; returns every revoked name, for the broker's access list.
 
-    The caller then writes the list and ends the broker's connections (`broker.end_connections`).
+    The caller commits, then calls `enforce`.
     """
     party = db.get(Party, name)
     if party is None or party.revoked_at is not None:
@@ -176,6 +177,16 @@ def revoke(db: Session, name: str, by: str, ca: pki.Ca, keys: CentreKeys) -> lis
     announce_trust(db, keys, party.venue)
     ca.revoke(party.certificate_serial)
     return revoked_names(db)
+
+
+def enforce(db: Session, files: BrokerFiles, names: list[str], name: str) -> None:
+    """End the live connection of a revoked party: deny it by name, end the broker, whose supervisor restarts it.
+
+    Where the broker is not found on this machine a standing alarm asks a person to restart it.
+    """
+    write_acl(files, names)
+    if not end_connections(files):
+        alarms.raise_(db, "revocation_not_enforced", name, "alarm.revocation_not_enforced", {"name": name})
 
 
 def revoked_names(db: Session) -> list[str]:

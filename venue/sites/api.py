@@ -224,9 +224,7 @@ def revoke(
     except enrolment.EnrolmentError as error:
         raise refuse(409, str(error)) from error
     db.commit()
-    files = broker.files_of(settings)
-    broker.write_acl(files, names)
-    broker.end_connections(files)
+    enrolment.enforce(db, broker.files_of(settings), names, name)
 
 
 def _ca(request: Request) -> Ca:
