@@ -15,12 +15,14 @@ from sqlmodel import SQLModel
 from typer.testing import CliRunner
 
 from contract.clock import FakeClock
-from tests.venue.core import open_centre, rows, standing
+from tests.venue.core import Journal, enrol, open_centre, rows, standing
 from tests.venue.web import EXAMPLE, Web, web
 from venue import cli
 from venue.db import Database, alarms, audit, outbox
 from venue.db.duties import Desk, Duty, DutyRun
 from venue.db.migrate import migrate
+from venue.edge_link.duties import watch_parties
+from venue.edge_link.tables import Party
 from venue.main import scheduler as scheduling
 from venue.main.scheduler import Scheduler
 from venue.settings import SettingsError, load_settings
@@ -209,6 +211,23 @@ def test_a_duty_that_does_not_run_is_an_alarm_until_it_does(database: Database) 
     assert "duty_late" in standing(database)
     made.run(duty)
     assert "duty_late" not in standing(database)
+
+
+def test_an_edge_from_which_nothing_comes_is_an_alarm_until_it_is_back(database: Database) -> None:
+    clock = database.clock
+    assert isinstance(clock, FakeClock)
+    enrol(database, Journal(clock))
+    watch_parties(desk(database))
+    assert standing(database) == set()
+    clock.advance(61)
+    watch_parties(desk(database))
+    assert standing(database) == {"edge_silent"}
+    with database.writing() as db:
+        party = rows(db, Party)[0]
+        party.online = True
+        db.add(party)
+    watch_parties(desk(database))
+    assert standing(database) == set()
 
 
 def test_duties_run_by_themselves(database: Database) -> None:

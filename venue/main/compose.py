@@ -21,6 +21,7 @@ from venue.db.duties import Desk, Duty
 from venue.db.migrate import migrate
 from venue.edge_link import edge_api, keys
 from venue.edge_link.ca import Ca
+from venue.edge_link.duties import duties as link_duties
 from venue.edge_link.facts import Handler
 from venue.edge_link.handlers import handlers as link_handlers
 from venue.edge_link.ingest import Ingest
@@ -52,7 +53,7 @@ _ROUTERS = (
     identity_api, sites_api, operations_api, bookings_api, sessions_api, experts_api, supervision_api, archive_api,
 )  # fmt: skip
 _HANDLERS = (link_handlers, site_handlers, session_handlers, supervision_handlers, archive_handlers)
-_DUTIES = (*session_duties, *archive_duties)
+_DUTIES = (*link_duties, *session_duties, *archive_duties)
 
 
 def routers() -> list[APIRouter]:
