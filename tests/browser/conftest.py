@@ -19,6 +19,11 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, s
 
 from tests.browser.pages_app import DIST, State, build
 
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "refusals: this page test means to be refused by the server")
+
+
 SHOTS = os.environ.get("SHOTS")
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -93,17 +98,19 @@ def chromium() -> Iterator[Browser]:
 
 
 Opener = Callable[..., Page]
-QUIET = re.compile(r"favicon")
+REFUSED = re.compile(r"Failed to load resource: .* status of 4\d\d")
+"""Chromium reports every refused request as an error; a test marked `refusals` means to be refused."""
 
 
 @pytest.fixture
-def open_page(chromium: Browser, served: Served) -> Iterator[Opener]:
+def open_page(chromium: Browser, served: Served, request: pytest.FixtureRequest) -> Iterator[Opener]:
     """Opens a path at a size in a language; afterwards the page must have had no error of its own."""
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 
     def listen(message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"} and not QUIET.search(message.text):
+        meant = request.node.get_closest_marker("refusals") and REFUSED.search(message.text)
+        if message.type in {"error", "warning"} and not meant:
             complaints.append(message.text)
 
     def opened(path: str, size: tuple[int, int] = (1440, 900), lang: str = "zh", touch: bool = False) -> Page:

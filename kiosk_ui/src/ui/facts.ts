@@ -40,6 +40,8 @@ export function useFactWords(nameOf: NameOf) {
   const { t, te } = useI18n();
 
   function word(field: string, value: unknown): string {
+    const cause = `gaps.${String(value)}`;
+    if (field === "reason" && te(cause)) return t(cause);
     const key = `words.${field}.${String(value)}`;
     return te(key) ? t(key) : nameOf(String(value));
   }

@@ -24,33 +24,41 @@ export type Instant = string | number | Date | null | undefined;
 /** Accepts an RFC 3339 stamp, a Date, or microseconds since 1970 (media times). Null when there is none. */
 export function instant(at: Instant): Date | null {
   if (at === null || at === undefined || at === "") return null;
-  const date = at instanceof Date ? at : new Date(typeof at === "number" ? at / 1000 : at);
-  return Number.isNaN(date.getTime()) ? null : date;
+  const made = at instanceof Date ? at : new Date(typeof at === "number" ? at / 1000 : at);
+  return Number.isNaN(made.getTime()) ? null : made;
 }
 
 /** `11月20日 周五` / `Fri 20 Nov` */
 export function day(at: Instant, lang: string): string {
-  const date = instant(at);
-  if (!date) return "";
-  const p = parts(date, lang);
+  const found = instant(at);
+  if (!found) return "";
+  const p = parts(found, lang);
   if (lang !== "zh") return `${p.weekday} ${p.day} ${p.month}`;
   const words = new Intl.DateTimeFormat("zh-CN", { timeZone: ZONE, month: "long", day: "numeric" });
-  return `${words.format(date)} ${p.weekday}`;
+  return `${words.format(found)} ${p.weekday}`;
+}
+
+/** `2031年11月20日` / `20 Nov 2031`, for terms that last years. */
+export function date(at: Instant, lang: string): string {
+  const found = instant(at);
+  const month = lang === "zh" ? "long" : "short";
+  const format = new Intl.DateTimeFormat(lang === "zh" ? "zh-CN" : "en-GB", { timeZone: ZONE, year: "numeric", month, day: "numeric" });
+  return found ? format.format(found) : "";
 }
 
 /** `09:30` */
 export function hour(at: Instant, lang = "zh"): string {
-  const date = instant(at);
-  if (!date) return "";
-  const p = parts(date, lang);
+  const found = instant(at);
+  if (!found) return "";
+  const p = parts(found, lang);
   return `${p.hour}:${p.minute}`;
 }
 
 /** `09:30:12` */
 export function second(at: Instant, lang = "zh"): string {
-  const date = instant(at);
-  if (!date) return "";
-  const p = parts(date, lang);
+  const found = instant(at);
+  if (!found) return "";
+  const p = parts(found, lang);
   return `${p.hour}:${p.minute}:${p.second}`;
 }
 
@@ -77,9 +85,9 @@ export function fromVenueTime(local: string): Date {
 
 /** Instant to the venue's wall time without zone, for calendars and inputs: `2026-11-20T09:30:00`. */
 export function toVenueTime(at: Instant): string {
-  const date = instant(at);
-  if (!date) return "";
-  return new Date(date.getTime() + 8 * 3600_000).toISOString().slice(0, 19);
+  const found = instant(at);
+  if (!found) return "";
+  return new Date(found.getTime() + 8 * 3600_000).toISOString().slice(0, 19);
 }
 
 export type Words = (key: string, params?: Record<string, unknown>) => string;

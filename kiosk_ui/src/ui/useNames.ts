@@ -36,10 +36,10 @@ export function useNames() {
 
   /** Devices carry no name of their own on the wire: kind, and the room or the number in their id. */
   function composed(id: string): string | null {
-    const [, kind, rest, letter] = PARTS.exec(id) ?? [];
-    if (!kind) return null;
     const whole = `things.whole.${id}`;
     if (te(whole)) return t(whole);
+    const [, kind, rest, letter] = PARTS.exec(id) ?? [];
+    if (!kind) return null;
     const of = rest ? (plain(rest) ?? (te(`things.whole.${rest}`) ? t(`things.whole.${rest}`) : null)) : "";
     if (of) return t("things.of", { of, thing: t(`things.${kind}`), letter: letter?.toUpperCase() ?? "" }).trim();
     return t("things.numbered", { thing: t(`things.${kind}`), n: [rest, letter].filter(Boolean).join("-") }).trim();
