@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from access_control.observations import KioskAction
+from access_control.observations import HelpAnswered, KioskAction, Observation
 from access_control.screens import kiosk_screen
 from contract.clock import Clock, stamp
 from contract.documents import Screens
@@ -66,8 +66,16 @@ class KioskFront:
             other = LANGUAGES[1 - LANGUAGES.index(self._languages[kiosk])]
             self._languages[kiosk] = value if value in LANGUAGES else other
             return None
-        act = KioskAction(kiosk, action, value)
+        act = self._observation(kiosk, action, value)
         return engine.call(lambda: engine.handle(act)).result(timeout=WAIT_SECONDS)
+
+    def _observation(self, kiosk: str, action: str, value: str | None) -> Observation:
+        """Whoever touches `cancel` or `continue` while only the call for staff stands there ends that call."""
+        area = self._parts.engine.area
+        calling = area.kiosk(kiosk).help_since is not None and area.at_kiosk(kiosk) is None
+        if calling and action in ("cancel", "continue"):
+            return HelpAnswered(kiosk)
+        return KioskAction(kiosk, action, value)
 
     def _frames(self, kiosk: str, frames: list[bytes]) -> bool:
         return self._parts.hands.frames(kiosk, frames, self._parts.clock.mono_us())

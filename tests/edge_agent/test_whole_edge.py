@@ -92,3 +92,8 @@ def test_devices_that_are_not_there_are_shown(venue: Venue) -> None:
     states = wait_for(lambda: d if len(d := venue.health()["devices"]) >= 12 else None, 15)
     assert set(states.values()) == {"offline"}
     assert venue.screen()["screen"] == "idle"
+    venue.act("help")
+    venue.until("help")
+    venue.act("cancel")
+    venue.until("idle")
+    wait_for(lambda: venue.centre.facts("help_answered"))
