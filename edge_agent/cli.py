@@ -53,7 +53,7 @@ def run(config: Config) -> None:
         raise typer.Exit(1) from error
     edge.start()
     code = edge.wait()
-    edge.stop()
+    edge.stop(keep_recorder=code != 0)
     raise typer.Exit(code)
 
 

@@ -197,15 +197,16 @@ class Edge:
                 return 1
         return 0 if self.engine.failure is None else 1
 
-    def stop(self) -> None:
-        """The reverse of `start`."""
+    def stop(self, *, keep_recorder: bool = False) -> None:
+        """The reverse of `start`. After a failure the recorder goes on until the next edge takes it over (I-11)."""
         self.kiosk_server.should_exit = self.witness_server.should_exit = True
         for thread in self._servers:
             thread.join()
         self.duties.stop()
         self.uploader.stop()
         self.link.stop()
-        self.child.stop(self.recorder.peer_pid())
+        if not keep_recorder:
+            self.child.stop(self.recorder.peer_pid())
         self.devices.stop()
         self.recorder.stop()
         self.hands.stop()
