@@ -47,25 +47,12 @@ class Kill:
     admitted_s: float
 
 
-def recorder_pid(stage: Stage) -> int | None:
-    """The recorder's process, from its lock file's holder as the edge reports it."""
-    import psutil
-
-    for process in psutil.process_iter(["cmdline"]):
-        words = process.info["cmdline"] or []
-        if any("venue-recorder" in w for w in words) and str(stage.home) in " ".join(words):
-            return int(process.pid)
-    return None
-
-
 def kill(stage: Stage, target: str) -> None:
     """Kill -9; the stage (or the edge, for the recorder) starts it again."""
     if target == "recorder":
-        import psutil
-
-        pid = recorder_pid(stage)
-        if pid is not None:
-            psutil.Process(pid).kill()
+        recorder = stage.recorder()
+        if recorder is not None:
+            recorder.kill()
     else:
         stage.troupe.restart(target)
 
@@ -202,7 +189,7 @@ def campaign(stage: Stage, seeds: range, say: Any = print) -> tuple[list[Kill], 
     scene = open_scene(stage, Report(say=lambda _line: None))
     kills: list[Kill] = []
     try:
-        scene.people = sample_people(len(seeds) + 1)
+        scene.people = sample_people(2 * len(seeds))
         before.register(scene)
         made = scene.accounts["staff"].post("/sessions", before.booking(scene))
         scene.session = made["id"]

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import tomli_w
 from pysqlite3 import dbapi2 as sqlite
 
@@ -248,9 +249,21 @@ class Stage:
         if code_:
             raise SetUpFailed(f"venue-{name} enrol: {rest}")
 
+    def recorder(self) -> psutil.Process | None:
+        """The recorder of this home: started by the edge, and meant to outlive it."""
+        for process in psutil.process_iter(["cmdline"]):
+            words = process.info["cmdline"] or []
+            if str(self.home) in words and any(word.endswith("venue-recorder") for word in words):
+                return process
+        return None
+
     def stop(self) -> None:
-        """Stop every process, the last started first."""
+        """Stop every process, the last started first; a recorder whose edge died is stopped too."""
         self.troupe.stop()
+        recorder = self.recorder()
+        if recorder is not None:
+            recorder.terminate()
+            psutil.wait_procs([recorder], timeout=10)
 
     # -- looking in from outside (read-only) --------------------------------------------------------------------
 

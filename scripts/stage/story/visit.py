@@ -134,31 +134,25 @@ class Walker:
         return locker
 
     def exit_by(self, door: str) -> bool:
-        """Press the exit button and leave; whether the door opened."""
+        """Press the exit button, leave, and wait until the lock is engaged again; whether the door opened."""
         self.sim.post(f"/doors/{door}/exit")
-        return bool(self.sim.post(f"/doors/{door}/walk", timeout=5.0)["opened"])
+        opened = bool(self.sim.post(f"/doors/{door}/walk", timeout=5.0)["opened"])
+        wait_for(lambda: bool(self.sim.get(f"/doors/{door}")["locked"]), 10.0)
+        return opened
 
     def fetch_things(self, person: SamplePerson) -> int:
         """Card on the kiosk on the way out; the own locker opens. Returns its number."""
-        before = {n for n, s in self.sim.get("/lockers/bank-1").items() if not s["closed"]}
         self.sim.post("/readers/reader-kiosk-1/card", **person.card)
-        opened: set[str] = set()
-
-        def one_open() -> bool:
-            opened.clear()
-            opened.update(
-                n for n, s in self.sim.get("/lockers/bank-1").items() if not s["closed"] and n not in before
-            )
-            return bool(opened)
-
         try:
             self.kiosk.until("leave", seconds=10.0)
-            if not wait_for(one_open, 8.0):
+            if not wait_for(lambda: bool(self.kiosk.screen()["params"].get("open")), 8.0):
                 raise TimeoutError("no locker opened for its owner")
         finally:
             self.sim.take_card("reader-kiosk-1")
-        number = int(opened.pop())
+        (opened,) = [n for n, s in self.sim.get("/lockers/bank-1").items() if not s["closed"]]
+        number = int(opened)
         self.sim.post(f"/lockers/bank-1/{number}/shut")
+        wait_for(lambda: not self.kiosk.screen()["params"].get("open"), 3.0)
         self.kiosk.act("collect")
         self.kiosk.until("idle", seconds=12.0)
         return number

@@ -154,9 +154,8 @@ def candidate_seeds(files: list[Path]) -> set[bytes]:
 
 def recomputes(seed: bytes, files: list[Path], scene: Scene) -> bool:
     """Whether ranking the register's ids by this seed gives the people who were drawn (ids by order of entry)."""
-    ids = scene.notes.setdefault("expert_ids", [e["id"] for e in scene.accounts["keeper"].get("/experts")])
-    ranked = sorted(ids, key=lambda i: hmac.new(seed, i.encode(), hashlib.sha256).digest())
-    names = scene.notes.setdefault(
-        "expert_names", {e["id"]: e.get("name") for e in scene.accounts["keeper"].get("/experts")}
-    )
+    if "names" not in scene.notes:
+        scene.notes["names"] = {e["id"]: e["name"] for e in scene.accounts["keeper"].get("/experts")}
+    names: dict[str, str] = scene.notes["names"]
+    ranked = sorted(names, key=lambda i: hmac.new(seed, i.encode(), hashlib.sha256).digest())
     return {names[i] for i in ranked[: len(scene.drawn)]} == {p.name for p in scene.drawn}
