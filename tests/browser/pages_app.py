@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import FileResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel
@@ -61,8 +61,7 @@ def _kiosk(app: FastAPI, state: State) -> None:
             raise HTTPException(403, {"key": "kiosk.not_yours", "params": {}})
 
     @app.get("/kiosk/api/kiosk-1/screens", response_class=EventSourceResponse)
-    async def screens(request: Request) -> AsyncIterator[ServerSentEvent]:
-        own(request)
+    async def screens(_: Annotated[None, Depends(own)]) -> AsyncIterator[ServerSentEvent]:
         shown = None
         while True:
             if (current := state.kiosk()) != shown:
@@ -86,7 +85,8 @@ def _kiosk(app: FastAPI, state: State) -> None:
     @app.post("/kiosk/api/kiosk-1/frames", status_code=202)
     async def frames(request: Request) -> dict[str, bool]:
         own(request)
-        state.frames += len((await request.form()).getlist("frames"))
+        async with request.form() as form:
+            state.frames += len(form.getlist("frames"))
         return {"taken": True}
 
 

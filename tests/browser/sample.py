@@ -1,6 +1,6 @@
 """Sample data, plainly so: no person, project or company of this file exists."""
 
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from contract.clock import stamp
@@ -77,8 +77,14 @@ def sitting(start: datetime, hours: float, rooms_: list[tuple[str, str]], bookin
     }  # fmt: skip
 
 
+def _middle_of_the_day(now: datetime) -> datetime:
+    """This hour, kept between 11:00 and 16:00 in Shanghai, so that nothing crosses midnight."""
+    local = now.astimezone(timezone(timedelta(hours=8))).replace(minute=0, second=0, microsecond=0)
+    return local.replace(hour=min(16, max(11, local.hour)))
+
+
 def session_rows(now: datetime) -> list[dict[str, Any]]:
-    on = now.replace(minute=0, second=0, microsecond=0)
+    on = _middle_of_the_day(now)
     spec = [
         (SESSION, "SAMPLE-2026-001", "示例项目甲：道路养护工程", "evaluation", "in_progress", on, 3.0,
          [("eval-1", "evaluation"), ("clar-1", "clarification")]),

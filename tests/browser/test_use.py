@@ -170,7 +170,10 @@ def test_timeline_shows_the_clash_while_dragging(open_page: Opener, served: Serv
     waited_for(page, lambda: served.state.moves)
     assert served.state.moves[0]["granted"] is False
     expect(page.get_by_role("alert")).to_contain_text("冲突")
-    waited_for(page, lambda: block(page, "b-002-0").bounding_box() == mine)
+    home = (mine["x"], mine["width"])
+    waited_for(
+        page, lambda: (now := block(page, "b-002-0").bounding_box()) and (now["x"], now["width"]) == home
+    )
 
 
 def test_wall_says_when_a_picture_stops(open_page: Opener, served: Served) -> None:

@@ -1,5 +1,5 @@
 /** What the timeline draws, and the step between the calendar's wall-clock dates and instants. */
-import { fromVenueTime, toVenueTime } from "../ui/time";
+import { fromVenueTime } from "../ui/time";
 import type { Tone } from "./words";
 
 export interface Row {
@@ -38,9 +38,6 @@ export function fromWall(wall: Date): Date {
   const day = `${wall.getFullYear()}-${two(wall.getMonth() + 1)}-${two(wall.getDate())}`;
   return fromVenueTime(`${day}T${two(wall.getHours())}:${two(wall.getMinutes())}`);
 }
-
-/** The way back: a date whose local fields are the venue's wall clock. */
-export const toWall = (at: Date): Date => new Date(toVenueTime(at));
 
 function line(tag: "b" | "span", text: string): HTMLElement {
   const element = document.createElement(tag);
