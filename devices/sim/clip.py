@@ -99,8 +99,7 @@ def make_clip(folder: Path, name: str, sound: str, label: str) -> Path:
     partial = path.with_name(f".{path.name}.part")
     with av.open(str(partial), "w", format=kind) as container:
         video = _video_stream(container)
-        audio = container.add_stream(encoder, rate=rate)
-        audio.layout = "mono"
+        audio = container.add_stream(encoder, rate=rate, layout="mono")
         _encode_video(container, video, label)
         _encode_sound(container, audio, rate)
     partial.rename(path)

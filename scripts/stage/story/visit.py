@@ -134,11 +134,13 @@ class Walker:
         return locker
 
     def exit_by(self, door: str) -> bool:
-        """Press the exit button, leave, and wait until the lock is engaged again; whether the door opened."""
+        """Press the exit button and leave; whether the door opened."""
         self.sim.post(f"/doors/{door}/exit")
-        opened = bool(self.sim.post(f"/doors/{door}/walk", timeout=5.0)["opened"])
-        wait_for(lambda: bool(self.sim.get(f"/doors/{door}")["locked"]), 10.0)
-        return opened
+        return bool(self.sim.post(f"/doors/{door}/walk", timeout=5.0)["opened"])
+
+    def until_locked(self, door: str) -> bool:
+        """Wait until the lock is engaged again after somebody passed."""
+        return wait_for(lambda: bool(self.sim.get(f"/doors/{door}")["locked"]), 12.0)
 
     def fetch_things(self, person: SamplePerson) -> int:
         """Card on the kiosk on the way out; the own locker opens. Returns its number."""

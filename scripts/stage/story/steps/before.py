@@ -95,7 +95,7 @@ def draw(scene: Scene) -> None:
         j.require(len(shown["commitments"]) == 3, "three shares committed")
         files = list(stored_files(scene.stage.home))
         j.require(len(files) > 10, f"{len(files)} stored files searched")
-        found = readable(files, scene.people)
+        found = readable(files, [*scene.drawn, scene.undrawn])
         j.require(
             not found, f"no name, number or phone readable{': found ' + ', '.join(found) if found else ''}"
         )

@@ -123,6 +123,7 @@ def suspend(scene: Scene) -> None:
         order(scene, "suspend_entry")
         since = mono_us()
         j.require(scene.walker.exit_by(door), "while entry is held, leaving the room works")
+        j.require(scene.walker.until_locked(door), "and the door locks again behind the person")
         released = unlocks(scene, door, since)
         since = mono_us() + 1
         j.require(
