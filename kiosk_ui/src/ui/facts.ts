@@ -71,7 +71,7 @@ export function useFactWords(nameOf: NameOf) {
       else said[field] = typeof value === "number" ? value : word(field, value);
     }
     said.alias = person(fact);
-    said.why = body.reason || body.cause ? t("words.why", { reason: word("reason", body.reason ?? body.cause) }) : "";
+    said.why = (body.reason && body.state !== "online") || body.cause ? t("words.why", { reason: word("reason", body.reason ?? body.cause) }) : "";
     if (body.valid_until) said.valid_until = hour(body.valid_until as string);
     if (typeof body.end_us === "number" && typeof body.start_us === "number") {
       said.seconds = Math.round((body.end_us - body.start_us) / 1e5) / 10;

@@ -7,26 +7,31 @@ type Known = ReadonlyMap<string, Bilingual>;
 /** `door-eval-1` is the door of `eval-1`; a trailing letter tells several of one kind apart. */
 const PARTS = /^(door|reader|power|cam|gate|bank|relays|lane|kiosk|messages)(?:-(.+?))??(?:-([a-h]))?$/;
 
+type May = (permission: string) => boolean;
+
 interface Named {
   id: string;
   name_zh: string | null;
   name_en: string | null;
 }
 
-async function readAll(): Promise<Known> {
-  const sites = readSites().then((list) => list.flatMap((site): Named[] => [site, ...site.areas]));
-  const lists = await Promise.allSettled<Named[]>([sites, readRooms(), readDevices(), readWallCameras()]);
+async function readAll(may: May): Promise<Known> {
+  const sites = () => readSites().then((list) => list.flatMap((site): Named[] => [site, ...site.areas]));
+  const asked: [string, () => Promise<Named[]>][] = [
+    ["sites.read", sites], ["sites.read", readRooms], ["devices.read", readDevices], ["wall.watch", readWallCameras],
+  ];
+  const lists = await Promise.allSettled(asked.filter(([permission]) => may(permission)).map(([, read]) => read()));
   const rows = lists.flatMap((list) => (list.status === "fulfilled" ? list.value : []));
   return new Map(rows.filter((row) => row.name_zh).map((row) => [row.id, { zh: row.name_zh ?? "", en: row.name_en ?? "" }]));
 }
 
 /** Names of rooms, doors, devices and cameras by id, in the reader's language; an unknown id stands for itself. */
-export function useNames() {
+export function useNames(may: May = () => true) {
   const { t, te, locale } = useI18n();
   const known = shallowRef<Known>(new Map());
 
   async function load() {
-    known.value = await readAll();
+    known.value = await readAll(may);
   }
 
   function plain(id: string): string | null {
