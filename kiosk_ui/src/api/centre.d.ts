@@ -64,26 +64,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/bookings/check": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Check Booking
-         * @description Ask before booking; the answer is that of the accepting function (I-13).
-         */
-        post: operations["check_booking"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/bookings/{booking}": {
         parameters: {
             query?: never;
@@ -138,6 +118,26 @@ export interface paths {
         get: operations["read_booking_history"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/bookings/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check Booking
+         * @description Ask before booking; the answer is that of the accepting function (I-13).
+         */
+        post: operations["check_booking"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1417,11 +1417,6 @@ export interface components {
             /** Role */
             role: string;
         };
-        /** HTTPValidationError */
-        HTTPValidationError: {
-            /** Detail */
-            detail?: components["schemas"]["ValidationError"][];
-        };
         /**
          * HallOut
          * @description The hall's list: public sittings of today.
@@ -1434,6 +1429,11 @@ export interface components {
             now: string;
             /** Rows */
             rows: components["schemas"]["SignRow"][];
+        };
+        /** HTTPValidationError */
+        HTTPValidationError: {
+            /** Detail */
+            detail?: components["schemas"]["ValidationError"][];
         };
         /**
          * ItemOut
@@ -2137,8 +2137,8 @@ export interface operations {
         parameters: {
             query?: {
                 before?: number | null;
-                subject?: string | null;
                 limit?: number;
+                subject?: string | null;
             };
             header?: never;
             path?: never;
@@ -2185,39 +2185,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["BookingOut"][];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
-        };
-    };
-    check_booking: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["CheckIn"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CheckOut"];
                 };
             };
             /** @description Validation Error */
@@ -2319,6 +2286,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ChangeOut"][];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    check_booking: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CheckIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckOut"];
                 };
             };
             /** @description Validation Error */
@@ -2596,12 +2596,12 @@ export interface operations {
     list_free_slots: {
         parameters: {
             query: {
-                room: string;
-                purpose: string;
                 from: string;
-                until: string;
                 minutes: number;
                 people?: number;
+                purpose: string;
+                room: string;
+                until: string;
             };
             header?: never;
             path?: never;
@@ -2724,8 +2724,8 @@ export interface operations {
         parameters: {
             query?: {
                 from?: string | null;
-                until?: string | null;
                 state?: string | null;
+                until?: string | null;
             };
             header?: never;
             path?: never;
@@ -2857,8 +2857,8 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                session: string;
                 action: "prepare" | "open" | "close" | "cancel" | "file";
+                session: string;
             };
             cookie?: never;
         };
@@ -3119,8 +3119,8 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                session: string;
                 item: string;
+                session: string;
             };
             cookie?: never;
         };
@@ -3385,8 +3385,8 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                user_id: string;
                 role: string;
+                user_id: string;
             };
             cookie?: never;
         };
