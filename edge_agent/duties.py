@@ -50,7 +50,9 @@ class Duties:
             self._scheduler.shutdown(wait=True)
 
     def judge(self) -> None:
-        """Alarm for late duties; engine thread."""
+        """Alarm for late duties, while they are to run; engine thread."""
+        if not self._scheduler.running:
+            return
         now = self._clock.mono_us()
         for duty in self._duties:
             limit = max(duty.every_s * LATE_FACTOR, LATE_LEAST_SECONDS)

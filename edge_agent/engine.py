@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 import pysqlite3 as sqlite
 import structlog
 
-from access_control.acts import Act, Decision
+from access_control.acts import Act, Decision, Unlock
 from access_control.area import Area, empty, evolve
 from access_control.decide import decide
 from access_control.instant import Instant
@@ -131,11 +131,28 @@ class Engine:
         following: Decision | None = decision
         while following is not None:
             if following.facts:
-                self.record(following.facts)
+                self._record_or_release(following)
             for act in following.acts:
                 self._do(act)
             then = following.then
             following = None if then is None else self._decide(then)
+
+    def _record_or_release(self, decision: Decision) -> None:
+        """State the facts. A full journal stops everything but leaving: exits need no grant (keeps I-3)."""
+        try:
+            self.record(decision.facts)
+        except JournalFull:
+            for act in decision.acts:
+                if isinstance(act, Unlock) and act.admission is None:
+                    self._do(act)
+            raise
+
+    def room_again(self) -> bool:
+        """Whether the journal's disk, once full, has room for a reserve again."""
+        if not self._journal.keep_reserve():
+            return False
+        self.full = False
+        return True
 
     def handle(self, observation: Observation) -> str | None:
         """Decide on one observation now, on the engine thread; the notice for the kiosk that asked."""

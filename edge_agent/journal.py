@@ -65,10 +65,10 @@ class Journal:
     """Open with `Journal.open`. Appends come from one thread; reading is safe from any."""
 
     def __init__(
-        self, db: sqlite.Connection, reserve: Path, venue: str, clock: Clock,
+        self, db: sqlite.Connection, path: Path, venue: str, clock: Clock,
         clock_error_ms: Callable[[], int | None],
     ) -> None:  # fmt: skip
-        self._reserve = reserve
+        self._path, self._reserve = path, _make_reserve(path)
         self._db, self._venue, self._clock, self._clock_error_ms = db, venue, clock, clock_error_ms
         self._lock = threading.RLock()
         self._tree = Tree(bytes.fromhex(row[0]) for row in db.execute("SELECT hash FROM fact ORDER BY seq"))
@@ -98,7 +98,7 @@ class Journal:
                 raise JournalError(f"{path}: damaged; keep the file, run venue-edge fsck")
         except sqlite.DatabaseError as error:
             raise JournalError(f"{path}: {error}") from error
-        return cls(db, _make_reserve(path), venue, clock, clock_error_ms)
+        return cls(db, path, venue, clock, clock_error_ms)
 
     def append(self, drafts: Iterable[FactDraft], also: Also | None = None) -> list[Record]:
         """Store facts in one transaction, durable on return. Raises JournalFull: nothing was stored.
@@ -191,6 +191,10 @@ class Journal:
         self._reserve.unlink()
         return True
 
+    def keep_reserve(self) -> bool:
+        """Keep the room for alarms again, once the disk has some; whether it is kept now."""
+        return _make_reserve(self._path).exists()
+
     def close(self) -> None:
         """Close the file; nothing is lost when this is never called."""
         with self._lock:
@@ -254,6 +258,7 @@ def _session_heads(db: sqlite.Connection) -> dict[str, tuple[int, str]]:
 
 
 def _is_full(error: BaseException) -> bool:
-    # RLIMIT_FSIZE and quotas show as an I/O error on write, not as SQLITE_FULL.
+    # RLIMIT_FSIZE and quotas show as an I/O error on write, a WAL index that cannot grow as one of its size.
     name = getattr(error, "sqlite_errorname", "")
-    return name in ("SQLITE_FULL", "SQLITE_IOERR_WRITE") or "disk is full" in str(error)
+    full = ("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_SHMSIZE")
+    return name in full or "disk is full" in str(error)

@@ -28,7 +28,7 @@ from edge_agent.duties import Duties, Duty
 from edge_agent.engine import Engine
 from edge_agent.evidence import EvidenceDesk, Uploader, segments_of
 from edge_agent.hands import Equipment, SiteHands
-from edge_agent.health import DeviceStates, disk_watch
+from edge_agent.health import DeviceStates, disk_watch, room_watch
 from edge_agent.inbox import Inbox, Party
 from edge_agent.journal import Journal
 from edge_agent.keys import Keys, load_trust
@@ -79,7 +79,7 @@ class Edge:
         self.engine.watch(self.alarms.take)
 
         self.devices: DeviceSet = devices_of(self.plan, settings, self._device_event, clock)
-        self.states = DeviceStates(self.plan, self.engine, self.alarms)
+        self.states = DeviceStates(self.plan, self.engine, self.alarms, clock)
         self.faces = faces_of(settings)
         texts = load_texts(settings.messages, settings.message_language)
         equipment = Equipment(
@@ -143,7 +143,8 @@ class Edge:
         self.engine.watch(lambda _: self.link.wake())
 
         self.duties = Duties(self._duty_list(), clock, self.alarms)
-        for work in (self.sessions.tick, self.rosters.tick, self.duties.judge):
+        room = room_watch(self.engine, self.alarms)
+        for work in (self.states.tick, room, self.sessions.tick, self.rosters.tick, self.duties.judge):
             self.engine.every_tick(work)
 
     def _build_ports(self, venue: str) -> None:
@@ -199,6 +200,7 @@ class Edge:
 
     def stop(self, *, keep_recorder: bool = False) -> None:
         """The reverse of `start`. After a failure the recorder goes on until the next edge takes it over (I-11)."""
+        self._later(self.states.close)
         self.kiosk_server.should_exit = self.witness_server.should_exit = True
         for thread in self._servers:
             thread.join()

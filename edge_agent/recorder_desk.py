@@ -15,6 +15,7 @@ from edge_agent.recorder_link import RecorderEvents
 
 _log = structlog.get_logger(__name__)
 REPORTS = frozenset({"segment_finalised", "gap_declared"})
+DISK_ALARMS = ("disk_full", "disk_error")
 WAIT_SECONDS = 10.0
 
 
@@ -45,6 +46,7 @@ class RecorderDesk:
             hello=lambda: _log.info("recorder_here"),
             report=self._report,
             health=self._health,
+            disk=lambda state: self._later(lambda: self._disk(state)),
             stopped=lambda sid: self._later(lambda: parts.stopped(sid)),
             view_ended=parts.view_ended,
             gone=self._gone,
@@ -55,6 +57,14 @@ class RecorderDesk:
 
     def _health(self, cameras: Mapping[str, Any]) -> None:
         self._later(lambda: self._parts.states.cameras(cameras))
+
+    def _disk(self, state: str) -> None:
+        """What was recorded is safe; what cannot be written becomes gaps, so a person must act (keeps I-11, I-12)."""
+        for alarm in DISK_ALARMS:
+            if alarm == state:
+                self._parts.alarms.raise_(alarm, "recordings")
+            else:
+                self._parts.alarms.clear(alarm, "recordings")
 
     def _gone(self) -> None:
         self._parts.views_gone()

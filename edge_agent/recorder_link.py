@@ -36,6 +36,8 @@ class RecorderEvents:
     hello: Callable[[], None]
     report: Callable[[str, int, str, Mapping[str, Any]], None]
     health: Callable[[Mapping[str, Any]], None]
+    disk: Callable[[str], None]
+    """The recordings' disk: `ok`, `disk_full` or `disk_error`."""
     stopped: Callable[[str], None]
     view_ended: Callable[[str], None]
     gone: Callable[[], None]
@@ -170,6 +172,7 @@ class RecorderLink:
             self._send({"t": "ack", "worker": message["worker"], "number": message["number"]})
         elif kind == "health":
             self._events.health(message["cameras"])
+            self._events.disk(message["disk"])
         elif kind == "reply":
             waiting = self._replies.get(message["rid"])
             if waiting is not None and not waiting.done():

@@ -103,6 +103,19 @@ def test_a_full_disk_opens_no_door_and_ends_nothing(tmp_path: Path) -> None:
     journal.close()
 
 
+def test_a_full_disk_keeps_nobody_in(tmp_path: Path) -> None:
+    journal = FullJournal.open(tmp_path / "journal.db", "V01", SystemClock())
+    engine = Engine(journal, SitePlan(), Settings(), SystemClock())
+    hands, exit_ = hands_of(engine, tmp_path), Unlock("door-main", None, 5)
+    asked = FactDraft("exit_requested", {"door": "door-main"})
+    engine.start()
+    with pytest.raises(JournalFull):
+        engine.call(lambda: engine.apply(Decision((asked,), (UNLOCK, exit_)))).result(5)
+    assert [act for act, _ in hands.begun] == [exit_]
+    engine.stop()
+    journal.close()
+
+
 class StuckDoor:
     """A door whose board fails in the middle."""
 

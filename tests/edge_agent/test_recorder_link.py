@@ -20,11 +20,12 @@ class Edge:
     def __init__(self, folder: Path) -> None:
         self.reports: list[tuple[str, int, str]] = []
         self.stopped: list[str] = []
+        self.disks: list[str] = []
         self.gone = 0
         self.broken = False
         events = RecorderEvents(
-            hello=lambda: None, report=self._report, health=lambda cameras: None, stopped=self.stopped.append,
-            view_ended=lambda view: None, gone=self._gone,
+            hello=lambda: None, report=self._report, health=lambda cameras: None, disk=self.disks.append,
+            stopped=self.stopped.append, view_ended=lambda view: None, gone=self._gone,
         )  # fmt: skip
         self.path = folder / "recorder.sock"
         self.link = RecorderLink(self.path, events)
