@@ -45,30 +45,44 @@ class SimPlan:
 
 
 def load_sim_plan(path: Path, home: Path) -> SimPlan:
-    """Read a venue file. Raises SimPlanError."""
+    """Read a venue file. Raises SimPlanError naming file, place and what to write."""
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
         return _plan(raw, home)
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except OSError as error:
+        reason = f"cannot be read ({error.strerror}); write the path of a venue file"
+        raise SimPlanError(f"{path}: {reason}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SimPlanError(f"{path}: not valid TOML: {error}") from error
+    except (LookupError, TypeError, AttributeError) as error:
+        raise SimPlanError(f"{path}: not a venue file ({error}); see config/example/venue.toml") from error
+    except ValueError as error:
         raise SimPlanError(f"{path}: {error}") from error
-    except KeyError as error:
-        raise SimPlanError(f"{path}: a table lacks {error}") from error
+
+
+def _rows(raw: Mapping[str, Any], table: str, *keys: str) -> list[Mapping[str, Any]]:
+    """The tables of that name; ValueError naming the key that one of them lacks."""
+    rows = list(raw.get(table, ()))
+    for number, row in enumerate(rows):
+        if lacking := [key for key in keys if key not in row]:
+            raise ValueError(f"{table}.{number}: write {', '.join(lacking)}")
+    return rows
 
 
 def _plan(raw: Mapping[str, Any], home: Path) -> SimPlan:
-    if not raw["venue"].get("simulated"):
-        raise SimPlanError("the venue is not marked simulated = true; real devices are not played over")
+    if not raw.get("venue", {}).get("simulated"):
+        raise ValueError("venue.simulated: real devices are not played over; write simulated = true")
     return SimPlan(
         venue=raw["venue"]["id"],
-        devices=tuple(_device(table, home) for table in raw.get("devices", ())),
+        devices=tuple(_device(row, home) for row in _rows(raw, "devices", "id", "driver", "endpoint")),
         doors=tuple(
             SimDoor(d["id"], d["board"], d["coil"], d["contact_input"], d["exit_input"])
-            for d in raw.get("doors", ())
+            for d in _rows(raw, "doors", "id", "board", "coil", "contact_input", "exit_input")
         ),
-        facilities={(r["board"], r["coil"]): r["id"] for r in raw.get("relays", ())},
+        facilities={(r["board"], r["coil"]): r["id"] for r in _rows(raw, "relays", "id", "board", "coil")},
         cameras=tuple(
             {"id": c["id"], "path": urlsplit(c["endpoint"]).path, "clip": c.get("clip", "pcma")}
-            for c in raw.get("cameras", ())
+            for c in _rows(raw, "cameras", "id", "endpoint")
         ),
     )
 

@@ -33,7 +33,7 @@ def test_lines_are_there_at_once_and_the_file_turns_over(tmp_path: Path) -> None
 def test_a_real_venue_is_not_played_over(tmp_path: Path) -> None:
     plan = tmp_path / "venue.toml"
     plan.write_text('[venue]\nid = "V01"\n', encoding="utf-8")
-    with pytest.raises(SimPlanError, match="not marked simulated"):
+    with pytest.raises(SimPlanError, match="write simulated = true"):
         load_sim_plan(plan, tmp_path)
     plan.write_text('[venue]\nid = "V01"\nsimulated = true\n[[devices]]\nid = "x"\n', encoding="utf-8")
     with pytest.raises(SimPlanError, match="endpoint"):
