@@ -6,7 +6,6 @@ exists, who holds it and what its loss means is written in `docs/design/keys.md`
 
 import base64
 import binascii
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from contract.clock import parse_stamp, stamp
+from contract.durable_file import write_new
 
 SUITE = "ed25519"
 Role = Literal["edge", "centre", "witness"]
@@ -85,14 +85,21 @@ class PublicKey:
             public = base64.b64decode(row["public"], validate=True)
             until = None if row.get("until") is None else parse_stamp(row["until"])
             key = cls(
-                name=str(row["name"]), role=cast("Role", row["role"]), epoch=int(row["epoch"]), public=public,
-                from_=parse_stamp(row["from"]), until=until, suite=str(row["suite"]),
+                name=_text(row["name"]), role=cast("Role", row["role"]), epoch=int(row["epoch"]), public=public,
+                from_=parse_stamp(row["from"]), until=until, suite=_text(row["suite"]),
             )  # fmt: skip
-        except (KeyError, TypeError, AttributeError, ValueError, binascii.Error) as error:
+        except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
             raise BadKeyTable(f"public key: {error!r}") from error
         if key.suite == SUITE and len(public) != 32:
             raise BadKeyTable(f"{key.id}: an Ed25519 public key has 32 bytes")
         return key
+
+
+def _text(value: object) -> str:
+    """As text that can be hashed and shown: half a surrogate pair is a ValueError."""
+    text = str(value)
+    text.encode()
+    return text
 
 
 class KeyRing:
@@ -161,11 +168,7 @@ class SigningKey:
         """Write PKCS#8 PEM with mode 0600, durably. FileExistsError rather than overwriting a key."""
         pem = self.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(pem)
-            file.flush()
-            os.fsync(file.fileno())
+        write_new(path, pem)
 
     @classmethod
     def load(cls, path: Path, name: str, epoch: int = 1) -> "SigningKey":

@@ -4,15 +4,16 @@ One TOML file describes a venue completely (`config/example/venue.toml`); a real
 and no code. `{home}` in an endpoint is replaced by the state folder. Sources: requirements V1, C2-C5, M1, M2.
 """
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from contract.config_file import ConfigError, load
 
 
-class PlanError(Exception):
-    """The venue file cannot be used; the text names file, place and what to write."""
+class PlanError(ConfigError):
+    """The venue file cannot be used."""
 
 
 class _Part(BaseModel):
@@ -204,23 +205,10 @@ class VenuePlan(_Part):
         """The room of that id; KeyError when there is none."""
         return {room.id: room for room in self.rooms}[room_id]
 
-    def room_cameras(self, room_id: str) -> tuple[Camera, ...]:
-        """Cameras that stand in a room."""
-        return tuple(c for c in self.cameras if c.room == room_id)
-
 
 def load_plan(path: Path) -> VenuePlan:
-    """Read and check a venue file. Raises PlanError naming file, place and what to write."""
+    """Read and check a venue file. Raises PlanError naming file, line, place and what to write."""
     try:
-        return VenuePlan.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise PlanError(
-            f"{path}: cannot be read ({error.strerror}); write the path of a venue file"
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise PlanError(f"{path}: not valid TOML: {error}") from error
-    except ValidationError as error:
-        lines = [
-            f"{path}: {'.'.join(str(p) for p in e['loc']) or 'file'}: {e['msg']}" for e in error.errors()
-        ]
-        raise PlanError("\n".join(lines)) from error
+        return load(VenuePlan, path)
+    except ConfigError as error:
+        raise PlanError(str(error)) from error

@@ -8,13 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from contract.clock import SystemClock
+from contract.config_file import ConfigError
 from contract.keys import KeyFileError
-from contract.plan import PlanError
-from edge_agent.config_file import ConfigError, load
-from edge_agent.enrol import EnrolmentFailed, enrol
-from edge_agent.messages import load_texts
+from edge_agent.enrol_command import CaFingerprint, CentreUrl, Code, enrol_box
 from edge_agent.settings import EdgeSettings, load_venue
-from edge_agent.terminal import set_up_logs, tell, wrong_use
+from edge_agent.terminal import read_settings, set_up_logs, wrong_use
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="The edge: doors, kiosk, journal, link.")
 Config = Annotated[Path, typer.Option("--config", help="Settings file (see config/defaults/edge.toml).")]
@@ -27,10 +25,7 @@ def main() -> None:
 
 
 def _settings(config: Path) -> EdgeSettings:
-    try:
-        settings = load(EdgeSettings, config)
-    except ConfigError as error:
-        raise wrong_use(error) from error
+    settings = read_settings(EdgeSettings, config)
     set_up_logs(settings.log_level)
     return settings
 
@@ -46,7 +41,7 @@ def run(config: Config) -> None:
 
     try:
         edge = Edge(settings, SystemClock())
-    except (ConfigError, PlanError, KeyFileError, BuildError) as error:
+    except (ConfigError, KeyFileError, BuildError) as error:
         raise wrong_use(error) from error
     except (JournalError, AlreadyRunning) as error:
         typer.echo(str(error), err=True)
@@ -57,32 +52,20 @@ def run(config: Config) -> None:
     raise typer.Exit(code)
 
 
-@app.command("enrol")
-def enrol_command(
-    config: Config,
-    code: Annotated[str, typer.Option(help="The one-time code, valid 15 minutes.")],
-    ca_fingerprint: Annotated[
-        str, typer.Option(help="SHA-256 of the centre's CA, as printed with the code.")
-    ],
-    centre: Annotated[
-        str, typer.Option(help="The centre's edge port, https://…; default: the settings.")
-    ] = "",
-    as_json: AsJson = False,
+@app.command()
+def enrol(
+    config: Config, code: Code, ca_fingerprint: CaFingerprint, centre: CentreUrl = "", as_json: AsJson = False
 ) -> None:
     """Make keys, ask the centre, wait for a person to approve, store the certificate."""
     settings = _settings(config)
     try:
-        plan = load_venue(settings)
-        texts = load_texts(settings.messages, settings.message_language)
-        enrol(
-            settings.folder / "keys", f"{plan.venue.id}.edge", centre or settings.centre.url, ca_fingerprint,
-            code, say=lambda said: tell(said, as_json, texts.templates),
-        )  # fmt: skip
-    except (ConfigError, PlanError, KeyFileError) as error:
+        name = f"{load_venue(settings).venue.id}.edge"
+    except ConfigError as error:
         raise wrong_use(error) from error
-    except EnrolmentFailed as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from error
+    enrol_box(
+        settings.folder / "keys", name, centre or settings.centre.url, ca_fingerprint, code,
+        texts=(settings.messages, settings.message_language), as_json=as_json,
+    )  # fmt: skip
 
 
 @app.command()
@@ -100,7 +83,7 @@ def devices(config: Config, as_json: AsJson = False, seconds: float = 4.0) -> No
             doors=[d.model_dump() for d in plan.doors], relays=[r.model_dump() for r in plan.relays],
             home=str(settings.state),
         )  # fmt: skip
-    except (ConfigError, PlanError, BuildError) as error:
+    except (ConfigError, BuildError) as error:
         raise wrong_use(error) from error
     made.start()
     time.sleep(seconds)

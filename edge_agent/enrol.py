@@ -11,7 +11,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,10 @@ import httpx
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from contract.canonical import canonical
+from contract.durable_file import replace_file
+from contract.enrolment import Application
 from contract.keys import KeyRing, PublicKey, Role
-from edge_agent.keys import Keys, make, replace_file, request_certificate
+from edge_agent.keys import Keys, make, request_certificate
 
 POLL_SECONDS = 0.5
 _BEGINNING = datetime(2020, 1, 1, tzinfo=UTC)
@@ -31,24 +32,6 @@ _BEGINNING = datetime(2020, 1, 1, tzinfo=UTC)
 
 class EnrolmentFailed(Exception):
     """The box is not enrolled; the text says what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Application:
-    """What the box asks with; `fingerprint` is what both sides show."""
-
-    name: str
-    csr: str
-    signing_key_id: str
-    signing_key: str
-    seal_key: str
-
-    def fingerprint(self) -> str:
-        """Eight decimal digits over everything that will be trusted."""
-        content = {
-            "csr": self.csr, "name": self.name, "seal_key": self.seal_key, "signing_key": self.signing_key,
-        }  # fmt: skip
-        return f"{int(hashlib.sha256(canonical(content)).hexdigest(), 16) % 10**8:08d}"
 
 
 def apply(keys: Keys) -> Application:

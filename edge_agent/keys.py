@@ -4,7 +4,6 @@ Used by edge and witness alike; `docs/design/keys.md` says what the loss of each
 """
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
+from contract.durable_file import write_new
 from contract.keys import KeyFileError, KeyRing, SigningKey
 
 
@@ -85,10 +85,10 @@ def make(folder: Path, name: str) -> Keys:
     if not files.signing.exists():
         SigningKey.generate(name).save(files.signing)
     if not files.sealing.exists():
-        write_private(files.sealing, str(pyrage.x25519.Identity.generate()).encode() + b"\n")
+        write_new(files.sealing, str(pyrage.x25519.Identity.generate()).encode() + b"\n")
     if not files.tls_key.exists():
         key = ec.generate_private_key(ec.SECP256R1())
-        write_private(files.tls_key, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        write_new(files.tls_key, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     return load(folder, name)
 
 
@@ -119,37 +119,6 @@ def load_trust(files: KeyFolder) -> KeyRing:
         return KeyRing.from_table(json.loads(files.trust.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
         raise KeyFileError(f"{files.trust}: cannot be used ({error}); enrol this box again") from error
-
-
-def write_private(path: Path, data: bytes) -> None:
-    """Write a new file with mode 0600, durably; FileExistsError rather than overwriting."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def replace_file(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Put new contents in place at once: a reader sees the old file or the new, also after a power cut."""
-    fresh = path.with_suffix(path.suffix + ".new")
-    fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _private_text(path: Path) -> str:

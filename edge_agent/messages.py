@@ -1,10 +1,9 @@
 """The fixed texts that the edge sends: `config/messages/LANGUAGE.toml`, filled with parameters, nothing else."""
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_agent.config_file import ConfigError
+from contract.config_file import read_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +20,7 @@ class Texts:
 def load_texts(folder: Path, language: str) -> Texts:
     """Read one language. Raises ConfigError."""
     path = folder / f"{language}.toml"
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path}: cannot be used ({error}); write the texts of that language") from error
-    return Texts(_flat(content))
+    return Texts(_flat(read_table(path)))
 
 
 def _flat(content: dict[str, object], prefix: str = "") -> dict[str, str]:

@@ -3,15 +3,13 @@
 import asyncio
 import json
 import signal
-import tomllib
 from pathlib import Path
 from typing import Annotated
 
-import structlog
 import typer
-from pydantic import ValidationError
 
 from contract.clock import SystemClock
+from edge_agent.terminal import read_settings, set_up_logs
 from recording.index import Index
 from recording.recover import verify_file
 from recording.settings import RecorderSettings
@@ -25,26 +23,11 @@ Config = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def load_settings(path: Path | None) -> RecorderSettings:
-    """Settings from a file; exits 2 naming file and key when it cannot be used."""
-    try:
-        return RecorderSettings.model_validate(tomllib.loads(path.read_text("utf-8")) if path else {})
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        typer.echo(f"{path}: {error}", err=True)
-    except ValidationError as error:
-        for found in error.errors():
-            typer.echo(f"{path}: {'.'.join(str(p) for p in found['loc'])}: {found['msg']}", err=True)
-    raise typer.Exit(2)
-
-
 @app.command()
 def run(home: Home = Path("var"), socket: Path | None = None, config: Config = None) -> None:
     """Record until SIGTERM; without the edge the last plan is recorded on."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(), processors=[
-        structlog.processors.add_log_level, structlog.processors.TimeStamper(utc=True),
-        structlog.processors.format_exc_info, structlog.processors.JSONRenderer(),
-    ])  # fmt: skip
-    settings = load_settings(config)
+    set_up_logs("info")
+    settings = read_settings(RecorderSettings, config) if config else RecorderSettings()
     try:
         asyncio.run(_record(home, socket or home / "edge" / "recorder.sock", settings))
     except AlreadyRunningError as error:

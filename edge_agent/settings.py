@@ -3,34 +3,22 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from contract.config_file import ConfigError
 from contract.plan import VenuePlan, load_plan
-from edge_agent.config_file import ConfigError, home_of
+from edge_agent.settings_parts import CentreAddress, Part, home_of
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class CentreSettings(_Part):
-    """Where the centre is. The certificates are those of enrolment."""
-
-    url: str = "https://127.0.0.1:8443"
-    mqtt_host: str = "127.0.0.1"
-    mqtt_port: int = Field(default=8883, gt=0, lt=65536)
-    keepalive_seconds: int = Field(default=15, ge=5)
-
-
-class ListenSettings(_Part):
+class ListenSettings(Part):
     """An address of ours; loopback unless told otherwise."""
 
     host: str = "127.0.0.1"
     port: int = Field(ge=0, lt=65536)
 
 
-class RecorderSettings(_Part):
+class RecorderSettings(Part):
     """The recorder process. An empty command: somebody else starts it (systemd)."""
 
     command: tuple[str, ...] = ("venue-recorder", "run", "--home", "{home}")
@@ -39,14 +27,14 @@ class RecorderSettings(_Part):
     live_addresses: tuple[str, ...] = ("127.0.0.1",)
 
 
-class FaceSettings(_Part):
+class FaceSettings(Part):
     """Faces are optional; without models the face step says unavailable (keeps I-19)."""
 
     enabled: bool = True
     models: Path | None = None
 
 
-class CheckpointSettings(_Part):
+class CheckpointSettings(Part):
     """How often the head is signed."""
 
     every_seconds: float = Field(default=60, gt=0)
@@ -64,7 +52,7 @@ class EdgeSettings(BaseSettings):
     pages: Path = Path("kiosk_ui/dist")
     message_language: Literal["zh", "en"] = "zh"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    centre: CentreSettings = CentreSettings()
+    centre: CentreAddress = CentreAddress()
     kiosk: ListenSettings = ListenSettings(port=8100)
     witness: ListenSettings = ListenSettings(port=8143)
     recorder: RecorderSettings = RecorderSettings()
@@ -93,7 +81,7 @@ class EdgeSettings(BaseSettings):
 
 
 def load_venue(settings: EdgeSettings) -> VenuePlan:
-    """The venue file; production refuses a simulated one (keeps I-19). Raises PlanError, ConfigError."""
+    """The venue file; production refuses a simulated one (keeps I-19). Raises ConfigError."""
     plan = load_plan(settings.plan)
     if settings.environment == "production" and plan.venue.simulated:
         raise ConfigError(

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from access_control.settings import Settings as PassageSettings
 from contract.clock import Clock
+from contract.config_file import ConfigError
+from contract.durable_file import write_new
 from contract.plan import VenuePlan
 from devices.build import DeviceSet, build_devices
 from devices.ports import FaceMatcher, Listener
-from edge_agent.config_file import ConfigError
-from edge_agent.keys import write_private
 from edge_agent.settings import EdgeSettings
 
 
@@ -67,5 +67,5 @@ def faces_of(settings: EdgeSettings) -> FaceMatcher | None:
 def token_at(path: Path) -> str:
     """The kiosk's token; made at the first start, read by the installer."""
     if not path.exists():
-        write_private(path, secrets.token_urlsafe(24).encode() + b"\n")
+        write_new(path, secrets.token_urlsafe(24).encode() + b"\n")
     return path.read_text(encoding="ascii").strip()

@@ -3,9 +3,16 @@
 import json
 import logging
 import sys
+from pathlib import Path
+from typing import TypeVar
 
 import structlog
 import typer
+from pydantic import BaseModel
+
+from contract.config_file import ConfigError, load
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 def set_up_logs(level: str) -> None:
@@ -20,6 +27,14 @@ def set_up_logs(level: str) -> None:
     )  # fmt: skip
     # what libraries say below a warning is of no use on site
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+
+
+def read_settings(model: type[Model], path: Path) -> Model:
+    """The settings of a command; exits 2 naming file, line and key when they cannot be used."""
+    try:
+        return load(model, path)
+    except ConfigError as error:
+        raise wrong_use(error) from error
 
 
 def wrong_use(error: Exception) -> typer.Exit:

@@ -20,13 +20,11 @@ import typer
 
 from contract.clock import Clock, SystemClock, stamp
 from contract.keys import KeyFileError
-from edge_agent.config_file import ConfigError, load
-from edge_agent.enrol import EnrolmentFailed, enrol
+from edge_agent.enrol_command import CaFingerprint, CentreUrl, Code, enrol_box
 from edge_agent.keys import load as load_keys
 from edge_agent.keys import load_trust
-from edge_agent.messages import load_texts
 from edge_agent.mqtt import Arrived, Broker, Mqtt
-from edge_agent.terminal import set_up_logs, tell, wrong_use
+from edge_agent.terminal import read_settings, set_up_logs, wrong_use
 from edge_agent.witness_judge import Refused, Witness
 from edge_agent.witness_settings import WitnessSettings
 from edge_agent.witness_store import WitnessStore
@@ -34,6 +32,7 @@ from edge_agent.witness_store import WitnessStore
 _log = structlog.get_logger(__name__)
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="The supervisors' witness on site.")
 Config = Annotated[Path, typer.Option("--config", help="Settings file (see config/defaults/witness.toml).")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON lines.")]
 
 
 class WitnessProcess:
@@ -152,10 +151,7 @@ def main() -> None:
 
 
 def _settings(config: Path) -> WitnessSettings:
-    try:
-        settings = load(WitnessSettings, config)
-    except ConfigError as error:
-        raise wrong_use(error) from error
+    settings = read_settings(WitnessSettings, config)
     set_up_logs(settings.log_level)
     return settings
 
@@ -174,28 +170,13 @@ def run(config: Config) -> None:
     process.run(stop)
 
 
-@app.command("enrol")
-def enrol_command(
-    config: Config,
-    code: Annotated[str, typer.Option(help="The one-time code, valid 15 minutes.")],
-    ca_fingerprint: Annotated[
-        str, typer.Option(help="SHA-256 of the centre's CA, as printed with the code.")
-    ],
-    centre: Annotated[
-        str, typer.Option(help="The centre's edge port, https://…; default: the settings.")
-    ] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines.")] = False,
+@app.command()
+def enrol(
+    config: Config, code: Code, ca_fingerprint: CaFingerprint, centre: CentreUrl = "", as_json: AsJson = False
 ) -> None:
     """Make keys, ask the centre, wait for a person to approve, store the certificate."""
     settings = _settings(config)
-    try:
-        texts = load_texts(settings.messages, settings.message_language)
-        enrol(
-            settings.folder / "keys", settings.name, centre or settings.centre.url, ca_fingerprint, code,
-            say=lambda said: tell(said, as_json, texts.templates),
-        )  # fmt: skip
-    except (ConfigError, KeyFileError) as error:
-        raise wrong_use(error) from error
-    except EnrolmentFailed as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from error
+    enrol_box(
+        settings.folder / "keys", settings.name, centre or settings.centre.url, ca_fingerprint, code,
+        texts=(settings.messages, settings.message_language), as_json=as_json,
+    )  # fmt: skip

@@ -3,32 +3,19 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from edge_agent.config_file import home_of
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from edge_agent.settings_parts import CentreAddress, Part, home_of
 
 
-class CentreAddress(_Part):
-    """The centre: enrolment over HTTPS, shares of a draw over MQTT."""
-
-    url: str = "https://127.0.0.1:8443"
-    mqtt_host: str = "127.0.0.1"
-    mqtt_port: int = Field(default=8883, gt=0, lt=65536)
-    keepalive_seconds: int = Field(default=15, ge=5)
-
-
-class EdgeAddress(_Part):
+class EdgeAddress(Part):
     """The witness port of the venue's edge."""
 
     url: str = "https://127.0.0.1:8143"
     poll_seconds: float = Field(default=1.0, gt=0)
 
 
-class WitnessSettings(_Part):
+class WitnessSettings(Part):
     """One witness of one venue. `home` is the state folder (default $VENUE_HOME, else `var`)."""
 
     home: Path | None = None

@@ -9,8 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import structlog
+
+from contract.durable_file import replace_file
 from contract.keys import BadKeyTable, KeyRing
-from edge_agent.keys import replace_file
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,9 @@ class WitnessStore:
             return enrolled
         try:
             return KeyRing.from_table(json.loads(self._trust_file.read_text(encoding="utf-8"))["table"])
-        except (BadKeyTable, ValueError, KeyError):
+        except (BadKeyTable, ValueError, KeyError) as error:
+            # Fewer keys are believed than could be: nothing wrong passes, and the next document mends it.
+            _log.error("trust_unreadable", file=str(self._trust_file), error=type(error).__name__)
             return enrolled
 
     def trust_serial(self) -> int:

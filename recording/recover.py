@@ -10,10 +10,10 @@ from pathlib import Path
 
 import structlog
 
+from contract.durable_file import sync_folder
 from contract.media import FRAGMENT_BOX_SIZE, Scan, scan
 from recording.fmp4 import index_box
 from recording.index import Index, SegmentRow
-from recording.writer import sync_folder
 
 _log = structlog.get_logger()
 UNUSABLE = ".unusable"

@@ -19,6 +19,7 @@ import structlog
 from pysqlite3 import dbapi2 as sqlite
 
 from contract.clock import Clock, from_us, to_us
+from contract.durable_file import sync_folder
 from recording.fmp4 import Fragment, MediaForm, fragment_parts, header, index_box
 from recording.index import Index, SegmentRow
 
@@ -309,12 +310,3 @@ def make_folders(root: Path, folder: Path) -> None:
         path.mkdir(exist_ok=True)
         if path != root:
             sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Sync a folder so that its entries survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

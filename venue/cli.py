@@ -53,7 +53,7 @@ def _refusing() -> Iterator[None]:
 
 def _settings(config: Path | None) -> Settings:
     try:
-        return load_settings(config)
+        return load_settings(config, compose.SUBJECTS)
     except SettingsError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error

@@ -1,18 +1,20 @@
 """The centre's settings: shipped defaults, then one file; an unknown key is an error that names file and key."""
 
 import os
-import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
+
+from contract.config_file import ConfigError, check, read_table
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 _DEFAULTS = CHECKOUT / "config" / "defaults" / "centre.toml"
 
 
-class SettingsError(Exception):
-    """The configuration cannot be used; the text names file, line or key, and what to write."""
+class SettingsError(ConfigError):
+    """The centre cannot be run with this configuration."""
 
 
 class _Part(BaseModel):
@@ -89,7 +91,7 @@ class Settings(_Part):
     enrolment: Enrolment
     duties: Duties
     subjects: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    """Tables of the subjects (`[subjects.archive]` …), checked by each subject with its own model."""
+    """Tables of the subjects (`[subjects.archive]` …), checked by each subject's own model."""
 
     def under_home(self, path: str) -> Path:
         """A state path: absolute as it is, relative to the home otherwise."""
@@ -100,17 +102,6 @@ class Settings(_Part):
         return CHECKOUT / self.pages
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingsError(
-            f"{path}: cannot be read ({error.strerror}); write the path of a TOML file"
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: not valid TOML: {error}") from error
-
-
 def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     result = dict(base)
     for key, value in over.items():
@@ -119,30 +110,31 @@ def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _line_of(path: Path, key: str) -> int | None:
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return next((n for n, line in enumerate(lines, 1) if line.strip().startswith(key)), None)
+def load_settings(
+    config: Path | None = None, subjects: Mapping[str, type[BaseModel]] | None = None
+) -> Settings:
+    """Defaults, then `config`, then VENUE_HOME. Raises SettingsError naming file, line and key.
 
-
-def _explain(path: Path, error: ValidationError) -> str:
-    found = []
-    for one in error.errors():
-        place = ".".join(str(part) for part in one["loc"])
-        line = _line_of(path, str(one["loc"][-1])) if one["loc"] else None
-        what = "unknown key; remove it" if one["type"] == "extra_forbidden" else one["msg"]
-        found.append(f"{path}{f':{line}' if line else ''}: {place}: {what}")
-    return "\n".join(found)
-
-
-def load_settings(config: Path | None = None) -> Settings:
-    """Defaults, then `config`, then VENUE_HOME. Raises SettingsError naming file, line and key."""
-    values = _read(_DEFAULTS)
-    if config is not None:
-        values = _merged(values, _read(config))
-    if os.environ.get("VENUE_HOME"):
-        values["home"] = os.environ["VENUE_HOME"]
+    `subjects` (table → model): every subject's own table is checked too, so that a wrong one is told at the start and
+    not at the first use.
+    """
+    path = config or _DEFAULTS
     try:
-        settings = Settings.model_validate(values)
-    except ValidationError as error:
-        raise SettingsError(_explain(config or _DEFAULTS, error)) from error
+        values = read_table(_DEFAULTS)
+        if config is not None:
+            values = _merged(values, read_table(config))
+        if os.environ.get("VENUE_HOME"):
+            values["home"] = os.environ["VENUE_HOME"]
+        settings = check(Settings, values, path)
+        if subjects is not None:
+            _check_subjects(settings, subjects, path)
+    except ConfigError as error:
+        raise SettingsError(str(error)) from error
     return settings.model_copy(update={"home": settings.home.absolute()})
+
+
+def _check_subjects(settings: Settings, known: Mapping[str, type[BaseModel]], path: Path) -> None:
+    for name in sorted(settings.subjects.keys() - known.keys()):
+        raise ConfigError(f"{path}: subjects.{name}: unknown table; remove it or correct its name")
+    for name, model in known.items():
+        check(model, settings.subjects.get(name, {}), path, below=("subjects", name))

@@ -15,9 +15,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from fastapi import FastAPI, Request, Response
 
 from contract.clock import SystemClock
+from contract.enrolment import Application
 from contract.envelope import FactDraft
 from contract.keys import KeyRing, SigningKey
-from edge_agent.enrol import Application, EnrolmentFailed, enrol
+from edge_agent.enrol import EnrolmentFailed, enrol
 from edge_agent.evidence import EvidenceDesk, Segment, Uploader
 from edge_agent.keys import Keys, load_trust
 from tests.edge_agent.site import Ca, equip, free_port, wait_for

@@ -11,10 +11,10 @@ import uvicorn
 from fastapi.testclient import TestClient
 
 from contract.clock import FakeClock
+from contract.config_file import ConfigError, load
 from contract.envelope import FactDraft, Record
 from edge_agent import kiosk_api
 from edge_agent.alarms import Alarms
-from edge_agent.config_file import ConfigError, load
 from edge_agent.duties import Duties, Duty
 from edge_agent.journal import Journal
 from edge_agent.messages import load_texts

@@ -24,6 +24,7 @@ from venue.db.migrate import migrate
 from venue.edge_link.duties import watch_parties
 from venue.edge_link.tables import Party
 from venue.main import scheduler as scheduling
+from venue.main.compose import SUBJECTS
 from venue.main.scheduler import Scheduler
 from venue.settings import SettingsError, load_settings
 from venue.sites.loading import SitesError, load_file
@@ -46,14 +47,18 @@ def database(tmp_path: Path) -> Iterator[Database]:
         ("[web]\nprot = 8000\n", r"c\.toml:2: web\.prot: unknown key"),
         ("[web]\nport = 'x'\n", r"c\.toml:2: web\.port"),
         ("[web\n", "not valid TOML"),
-        ("[web]\nport = 70000\n", r"web\.port"),
+        ("[web]\nport = 70000\n", r"c\.toml:2: web\.port"),
+        ("[broker]\nport = 1\n[web]\nport = 70000\n", r"c\.toml:4: web\.port"),
+        ("[subjects.bookings]\nslot_step_min = 0\n", r"c\.toml:2: subjects\.bookings\.slot_step_min"),
+        ("[subjects.bookings]\nslot_step = 5\n", r"c\.toml:2: subjects\.bookings\.slot_step: unknown key"),
+        ("[subjects.booking]\nslot_step_min = 5\n", r"subjects\.booking: unknown table"),
     ],
 )
 def test_a_wrong_setting_is_named_with_file_line_and_key(tmp_path: Path, content: str, says: str) -> None:
     path = tmp_path / "c.toml"
     path.write_text(content)
     with pytest.raises(SettingsError, match=says):
-        load_settings(path)
+        load_settings(path, SUBJECTS)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

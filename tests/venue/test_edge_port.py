@@ -15,11 +15,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.verification import PolicyBuilder, Store
 
 from contract.clock import stamp
+from contract.enrolment import Application
 from contract.keys import SigningKey
 from tests.venue.core import Journal, enrol, rows, standing
 from tests.venue.web import Web, web
 from venue.edge_link import ca, enrolment
-from venue.edge_link.enrolment import Application
 from venue.edge_link.tables import Party, SignedDocument
 
 

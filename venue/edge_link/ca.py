@@ -6,7 +6,6 @@ for own processes `NAME.pem, NAME-chain.pem (with the root), NAME.key`.
 """
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,12 +20,12 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
-    PublicFormat,
     load_pem_private_key,
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from contract.clock import Clock
+from contract.durable_file import replace_file
 
 _SLACK = timedelta(minutes=5)
 _ROOT_LIFE, _ISSUING_LIFE = timedelta(days=3650), timedelta(days=1825)
@@ -42,26 +41,6 @@ class Issued:
 
     chain: str
     serial: str
-    not_after: datetime
-
-
-def write_private(path: Path, data: bytes) -> None:
-    """Write a secret with mode 0600, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    part = path.with_name(path.name + ".part")
-    part.unlink(missing_ok=True)
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-
-
-def _write(path: Path, data: bytes) -> None:
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(data)
-    part.replace(path)
 
 
 def _new_key() -> ec.EllipticCurvePrivateKey:
@@ -87,12 +66,12 @@ def init(folder: Path, clock: Clock) -> None:
     issuing = _ca_certificate(
         "jianzheng issuing", issuing_key, "jianzheng root", root_key, now, _ISSUING_LIFE, 0
     )
-    write_private(folder / "root.key", _key_pem(root_key))
-    write_private(folder / "issuing.key", _key_pem(issuing_key))
-    _write(folder / "issuing.pem", issuing.public_bytes(Encoding.PEM))
-    _write(folder / "ca.pem", root.public_bytes(Encoding.PEM) + issuing.public_bytes(Encoding.PEM))
-    _write(folder / "revoked.json", b"[]")
-    _write(folder / "root.pem", root.public_bytes(Encoding.PEM))
+    replace_file(folder / "root.key", _key_pem(root_key), 0o600)
+    replace_file(folder / "issuing.key", _key_pem(issuing_key), 0o600)
+    replace_file(folder / "issuing.pem", issuing.public_bytes(Encoding.PEM))
+    replace_file(folder / "ca.pem", root.public_bytes(Encoding.PEM) + issuing.public_bytes(Encoding.PEM))
+    replace_file(folder / "revoked.json", b"[]")
+    replace_file(folder / "root.pem", root.public_bytes(Encoding.PEM))
 
 
 def _ca_certificate(
@@ -165,11 +144,11 @@ class Ca:
         """Make key and certificate of a process of the centre: `NAME.key`, `NAME.pem` in the folder."""
         key = _new_key()
         issued = self._issue(key.public_key(), name)
-        write_private(self.folder / f"{name}.key", _key_pem(key))
-        _write(self.folder / f"{name}.pem", issued.chain.encode())
+        replace_file(self.folder / f"{name}.key", _key_pem(key), 0o600)
+        replace_file(self.folder / f"{name}.pem", issued.chain.encode())
         # With the root: a box that knows only the root's fingerprint finds it in the chain (enrolment).
         whole = issued.chain.encode() + (self.folder / "root.pem").read_bytes()
-        _write(self.folder / f"{name}-chain.pem", whole)
+        replace_file(self.folder / f"{name}-chain.pem", whole)
         return issued
 
     def _issue(self, public: ec.EllipticCurvePublicKey, name: str) -> Issued:
@@ -184,14 +163,14 @@ class Ca:
             .sign(self._key, SHA256())
         )
         chain = certificate.public_bytes(Encoding.PEM).decode() + (self.folder / "issuing.pem").read_text()
-        return Issued(chain, f"{certificate.serial_number:x}", certificate.not_valid_after_utc)
+        return Issued(chain, f"{certificate.serial_number:x}")
 
     def revoke(self, serial: str) -> None:
         """Add a serial (hex) to the revocation list and write `crl.pem`."""
         revoked = self._revoked()
         if all(row["serial"] != serial for row in revoked):
             revoked.append({"serial": serial, "at": int(self._clock.now().timestamp())})
-            _write(self.folder / "revoked.json", json.dumps(revoked).encode())
+            replace_file(self.folder / "revoked.json", json.dumps(revoked).encode())
         self.write_crl()
 
     def _revoked(self) -> list[dict[str, Any]]:
@@ -204,10 +183,10 @@ class Ca:
         if (self.folder / "root.key").exists():
             root_key = _load_key(self.folder / "root.key")
             lists.append(_crl("jianzheng root", root_key, [], self._clock.now(), _ROOT_LIFE))
-            _write(self.folder / "root-crl.pem", lists[-1])
+            replace_file(self.folder / "root-crl.pem", lists[-1])
         else:
             lists.append((self.folder / "root-crl.pem").read_bytes())
-        _write(self.folder / "crl.pem", b"".join(lists))
+        replace_file(self.folder / "crl.pem", b"".join(lists))
 
     def crl_age(self) -> float:
         """How much of the list's life is over, 0..1: an expired list locks everybody out, so alarm at 0.5."""
@@ -244,9 +223,3 @@ def _load_key(path: Path) -> ec.EllipticCurvePrivateKey:
 def fingerprint(chain_pem: str) -> str:
     """SHA-256 of the leaf certificate, hex."""
     return x509.load_pem_x509_certificate(chain_pem.encode()).fingerprint(SHA256()).hex()
-
-
-def public_pem(chain_pem: str) -> str:
-    """The leaf's public key, PEM."""
-    key = x509.load_pem_x509_certificate(chain_pem.encode()).public_key()
-    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()

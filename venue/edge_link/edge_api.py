@@ -20,6 +20,7 @@ from sqlmodel import Session
 
 from contract.chain import BadRecord, read_record
 from contract.clock import parse_stamp
+from contract.enrolment import Application
 from contract.keys import PublicKey
 from venue.db import Database, Reading, Writing
 from venue.edge_link import enrolment
@@ -95,7 +96,7 @@ def enrolment_router(ca: Ca, keys: CentreKeys) -> APIRouter:
         fields = body.model_dump()
         code = fields.pop("code")
         try:
-            row = enrolment.ask(db, code, enrolment.Application(**fields))
+            row = enrolment.ask(db, code, Application(**fields))
         except enrolment.EnrolmentError as error:
             raise _refuse(401 if str(error) == "enrolment.bad_code" else 422, str(error)) from error
         return {"id": row.id, "fingerprint": row.fingerprint}

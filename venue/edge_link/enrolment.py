@@ -7,14 +7,13 @@ comparing the fingerprint over everything it sent, so that a man in the middle w
 import hashlib
 import re
 import secrets
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from sqlmodel import Session, col, select
 
-from contract.canonical import canonical
 from contract.clock import stamp
+from contract.enrolment import Application
 from contract.keys import SUITE, BadKeyTable, PublicKey
 from venue.db import alarms, audit, new_id, now
 from venue.edge_link import ca as pki
@@ -31,24 +30,6 @@ _SLACK = timedelta(minutes=5)
 
 class EnrolmentError(Exception):
     """Refused; the text is the message key."""
-
-
-@dataclass(frozen=True, slots=True)
-class Application:
-    """What a box sends."""
-
-    name: str
-    csr: str
-    signing_key_id: str
-    signing_key: str
-    seal_key: str
-
-    def fingerprint(self) -> str:
-        """Eight digits over everything that will be trusted; the box reckons the same."""
-        fields = {
-            "csr": self.csr, "name": self.name, "seal_key": self.seal_key, "signing_key": self.signing_key,
-        }  # fmt: skip
-        return f"{int(hashlib.sha256(canonical(fields)).hexdigest(), 16) % 10**8:08d}"
 
 
 def split_name(name: str) -> tuple[str, str]:

@@ -3,11 +3,11 @@
 The keys lie beside the database's folder, never in it: `register.key` (32 bytes) and `notifier.age` (an age identity).
 """
 
+import contextlib
 import functools
 import hashlib
 import hmac
 import json
-import os
 import secrets
 import threading
 from collections.abc import Mapping
@@ -23,6 +23,7 @@ from pyrage import DecryptError, x25519
 from pyrage import decrypt as age_decrypt
 from pyrage import encrypt as age_encrypt
 
+from contract.durable_file import write_new
 from venue.experts.settings import expert_settings
 from venue.settings import Settings
 
@@ -140,18 +141,10 @@ def _new_identity() -> bytes:
 
 
 def _read_or_make(path: Path, make: Any) -> bytes:
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return _read_private(path)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(make())
-        file.flush()
-        os.fsync(file.fileno())
-    return path.read_bytes()
-
-
-def _read_private(path: Path) -> bytes:
+    if not path.exists():
+        # Another process may have made it meanwhile: its key is the key.
+        with contextlib.suppress(FileExistsError):
+            write_new(path, make())
     if path.stat().st_mode & 0o077:
         raise VaultError(f"{path}: others may read it; run chmod 600")
     return path.read_bytes()

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Response
+from pydantic import BaseModel
 
 from contract.clock import Clock
 from venue.archive import api as archive_api
@@ -14,8 +15,10 @@ from venue.archive import tables as archive_tables
 from venue.archive.duties import duties as archive_duties
 from venue.archive.handlers import handlers as archive_handlers
 from venue.archive.intake import make_intake
+from venue.archive.settings import ArchiveSettings
 from venue.bookings import api as bookings_api
 from venue.bookings import tables as booking_tables
+from venue.bookings.settings import BookingSettings
 from venue.db import Database, alarms, make_engine
 from venue.db.duties import Desk, Duty
 from venue.db.migrate import migrate
@@ -28,6 +31,7 @@ from venue.edge_link.ingest import Ingest
 from venue.edge_link.link import BrokerAddress, Link
 from venue.experts import api as experts_api
 from venue.experts import tables as expert_tables
+from venue.experts.settings import ExpertSettings
 from venue.identity import api as identity_api
 from venue.identity import service as identity_service
 from venue.main import operations_api
@@ -38,6 +42,7 @@ from venue.sessions import api as sessions_api
 from venue.sessions import tables as session_tables
 from venue.sessions.duties import duties as session_duties
 from venue.sessions.handlers import handlers as session_handlers
+from venue.sessions.settings import SessionSettings
 from venue.settings import Settings, SettingsError
 from venue.sites import api as sites_api
 from venue.sites.handlers import handlers as site_handlers
@@ -48,6 +53,11 @@ from venue.supervision.handlers import handlers as supervision_handlers
 
 _TABLES = (archive_tables, booking_tables, expert_tables, session_tables, supervision_tables)
 """Named so that every table is known to migrations; the core's tables come with the modules above."""
+
+SUBJECTS: Mapping[str, type[BaseModel]] = {
+    "archive": ArchiveSettings, "bookings": BookingSettings, "experts": ExpertSettings, "sessions": SessionSettings,
+}  # fmt: skip
+"""The tables `[subjects.NAME]` of the settings, and what each may hold."""
 
 _ROUTERS = (
     identity_api, sites_api, operations_api, bookings_api, sessions_api, experts_api, supervision_api, archive_api,
