@@ -64,6 +64,8 @@ def story(target: Path | None, keep: bool) -> int:
     """Play the story in its own home on free ports."""
     from scripts.stage.story.play import play
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+
     given = os.environ.get("VENUE_HOME")
     with StoryFolder(given, keep) as home:
         stage = Stage(Path(home), free=True)

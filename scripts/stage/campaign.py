@@ -9,6 +9,8 @@ import argparse
 import json
 import random
 import shutil
+import signal
+import sys
 import tempfile
 import threading
 import time
@@ -28,6 +30,7 @@ from scripts.stage.story.people import SamplePerson, sample_people
 from scripts.stage.story.play import close_scene, open_scene
 from scripts.stage.story.report import Report
 from scripts.stage.story.steps import before
+from scripts.stage.story.steps.before import told
 from scripts.stage.story.visit import SIGNATURE, Walker, mono_us
 
 TARGETS = ("venue-edge", "recorder", "venue", "venue-witness", "mosquitto")
@@ -64,6 +67,8 @@ class Persistent:
         self._walker, self._person, self._room = walker, person, room
         self._sim, self._kiosk = walker.sim, walker.kiosk
         self._since = mono_us()
+        self._known = False
+        """Whether the kiosk has asked this person anything yet: before that its screen is about someone else."""
 
     def go_in(self) -> None:
         """From the street to the seat; TimeoutError when patience ends."""
@@ -89,10 +94,21 @@ class Persistent:
     def _check_in(self) -> bool:
         """One screen, one action; True when the kiosk sends the person to the gate."""
         shown = self._kiosk.screen()
+        if not self._known:
+            self._show_card()
+            return False
         step = getattr(self, f"_on_{shown['screen']}", None)
         if step is not None:
             step(shown)
         return bool(shown["screen"] == "gate")
+
+    def _show_card(self) -> None:
+        self._sim.post("/readers/reader-kiosk-1/card", **self._person.card)
+        try:
+            self._kiosk.until("face", "pin", "promise", "store", seconds=6.0)
+            self._known = True
+        finally:
+            self._sim.take_card("reader-kiosk-1")
 
     def _on_idle(self, _shown: dict[str, Any]) -> None:
         self._sim.post("/readers/reader-kiosk-1/card", **self._person.card)
@@ -195,13 +211,9 @@ def campaign(stage: Stage, seeds: range, say: Any = print) -> tuple[list[Kill], 
         scene.session = made["id"]
         seats = {"seats": [{"specialty": "A01", "count": len(seeds)}]}
         scene.accounts["draw"].post(f"/sessions/{scene.session}/draw", seats)
-        told = [
-            p
-            for p in scene.people
-            if wait_for(lambda p=p: bool(scene.sim.get("/messages", phone=p.phone)), 15.0)
-        ]
+        wait_for(lambda: len(told(scene)) == len(seeds), 40.0)
         wait_for(lambda: bool(stage.health().get("open_sittings")), 60.0)
-        for seed, person in zip(seeds, told, strict=False):
+        for seed, person in zip(seeds, told(scene), strict=True):
             kills.append(one_seed(scene, seed, person))
             say(
                 f"seed {seed}: {kills[-1].target} killed after {kills[-1].after_s} s, in after {kills[-1].admitted_s} s"
@@ -218,6 +230,7 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--json", type=Path, metavar="FILE")
     wanted, began = parser.parse_args(), time.monotonic()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     kills: list[Kill] = []
     wrong: list[str] = []
     for first in range(wanted.first, wanted.first + wanted.seeds, 20):

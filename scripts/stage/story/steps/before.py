@@ -88,9 +88,9 @@ def draw(scene: Scene) -> None:
         scene.accounts["draw"].post(
             f"/sessions/{scene.session}/draw", {"seats": [{"specialty": "A01", "count": 5}]}
         )
-        told = wait_for(lambda: len(_told(scene)) == 5, 20.0 * scene.patience)
-        scene.drawn = _told(scene)
-        j.require(told, f"{len(scene.drawn)} of 5 told on their own phones")
+        reached = wait_for(lambda: len(told(scene)) == 5, 20.0 * scene.patience)
+        scene.drawn = told(scene)
+        j.require(reached, f"{len(scene.drawn)} of 5 told on their own phones")
         shown = scene.accounts["draw"].get(f"/sessions/{scene.session}/draw")
         j.require(len(shown["commitments"]) == 3, "three shares committed")
         files = list(stored_files(scene.stage.home))
@@ -104,7 +104,8 @@ def draw(scene: Scene) -> None:
         j.require(not hits, f"none of {len(seeds)} stored 32-byte values recomputes the draw{hits or ''}")
 
 
-def _told(scene: Scene) -> list[SamplePerson]:
+def told(scene: Scene) -> list[SamplePerson]:
+    """Who has a notice on the own phone."""
     return [p for p in scene.people if scene.sim.get("/messages", phone=p.phone)]
 
 
