@@ -56,6 +56,7 @@ def says(page: Page, pair: tuple[str, str], lang: str) -> None:
     expect(page.get_by_text(words).first).to_be_visible()
 
 
+@pytest.mark.req("C6")
 @pytest.mark.parametrize("lang", LANGS)
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("moment", SAYS)
@@ -90,6 +91,7 @@ def test_sign_in(open_page: Opener, served: Served, lang: str) -> None:
     says(page, STAFF["today"][1], lang)
 
 
+@pytest.mark.req("V6")
 @pytest.mark.parametrize("lang", LANGS)
 @pytest.mark.parametrize(
     ("path", "words"), [("hall", ("今日场次", "Today's sessions")), ("doors/eval-1", ("使用中", "In use"))]

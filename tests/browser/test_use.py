@@ -33,6 +33,7 @@ def waited_for(page: Page, what: Any, seconds: float = 4) -> None:
     raise AssertionError("did not happen")
 
 
+@pytest.mark.req("C6")
 def test_kiosk_code_by_touch(open_page: Opener, served: Served) -> None:
     page = kiosk(open_page, served, "pin")
     confirm = page.get_by_role("button", name="确认")
@@ -91,6 +92,7 @@ def test_kiosk_speaks_the_language_that_was_touched(open_page: Opener, served: S
     assert ("language", "en") in served.state.actions
 
 
+@pytest.mark.req("C6")
 @pytest.mark.parametrize("moment", ["idle", "face", "pin", "promise", "store", "gate", "alarm", "go"])
 @pytest.mark.parametrize("size", SIZES)
 def test_kiosk_help_and_cancel_never_move(open_page: Opener, served: Served, moment: str, size: str) -> None:
@@ -154,6 +156,7 @@ def test_timeline_escape_takes_a_move_back(open_page: Opener, served: Served) ->
     assert not served.state.moves
 
 
+@pytest.mark.req("V2")
 @pytest.mark.refusals
 def test_timeline_shows_the_clash_while_dragging(open_page: Opener, served: Served) -> None:
     page = open_page("/timeline", (1900, 900))
@@ -176,6 +179,7 @@ def test_timeline_shows_the_clash_while_dragging(open_page: Opener, served: Serv
     )
 
 
+@pytest.mark.req("M8")
 def test_wall_says_when_a_picture_stops(open_page: Opener, served: Served) -> None:
     page = open_page("/wall", (1920, 1080))
     tile = page.locator("[data-camera-tile=cam-eval-1-a]")

@@ -85,6 +85,7 @@ def ledger() -> Ledger:
     return play(Keys())
 
 
+@pytest.mark.req("M2")
 def test_the_statement_of_a_session(ledger: Ledger) -> None:
     mine = [f for f in ledger.facts() if f["session"]]
     stated = statement(mine)
@@ -126,6 +127,7 @@ def fact(kind: str, second: int, visit: str | None = None, **body: object) -> di
     }
 
 
+@pytest.mark.req("C7")
 def test_who_stays_inside_and_which_locker_is_not_returned() -> None:
     facts = [
         fact("roster_opened", 0, expected=3),

@@ -45,6 +45,8 @@ def good() -> Package:
     return sample()
 
 
+@pytest.mark.req("M7")
+@pytest.mark.req("A1")
 def test_an_untouched_package_is_good_as_folder_and_as_zip(tmp_path: Path, good: Package) -> None:
     for path in (
         good.write(tmp_path / "bag"),
@@ -116,6 +118,7 @@ def test_a_change_on_disk_is_named(
     assert not report.good
 
 
+@pytest.mark.req("M7")
 def test_a_changed_byte_names_the_second_of_the_segment_and_of_the_fragment(
     tmp_path: Path, good: Package
 ) -> None:
@@ -177,6 +180,7 @@ def test_a_change_with_manifests_rebuilt_is_named(
     assert not any(finding.key.startswith("bag.") for finding in report.findings)
 
 
+@pytest.mark.req("M7")
 def test_segment_and_row_removed_consistently_are_found(tmp_path: Path, good: Package) -> None:
     good.files.pop(SEGMENT)
     lines = [
@@ -208,6 +212,7 @@ def rewrite(keys: Keys, stolen: tuple[str, ...], glue: Callable[[Ledger, str], s
     return forged
 
 
+@pytest.mark.req("M7")
 def test_edge_and_centre_rewritten_with_both_keys_is_exposed_by_the_witness(tmp_path: Path) -> None:
     keys = Keys()
     forged = rewrite(keys, ("edge", "centre"))
@@ -272,6 +277,8 @@ def test_a_key_used_outside_its_term_does_not_count(tmp_path: Path, good: Packag
 # --- what the session itself lacks -----------------------------------------------------------------------------------
 
 
+@pytest.mark.req("M2")
+@pytest.mark.req("A2")
 def test_a_gap_that_nobody_declared_is_named_with_camera_and_second(tmp_path: Path) -> None:
     ledger = play(
         Keys(), lambda ledger: ledger.add("session_opened", {"sitting": "s", "rooms": [], "cameras": ["C3"]})

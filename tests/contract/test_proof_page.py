@@ -281,6 +281,7 @@ def reader(pack: Package, **changed: bytes) -> Reader:
     return Reader({**pack.seal(), **changed}, pack.keys.ring().as_table()["keys"])
 
 
+@pytest.mark.req("M7")
 def test_the_page_describes_the_sample(good: Package) -> None:
     reader(good).all()
 

@@ -98,6 +98,7 @@ _WRITER = textwrap.dedent("""
 """)
 
 
+@pytest.mark.req("C8")
 def test_what_was_acknowledged_outlives_kill_9(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     last = (0, "")

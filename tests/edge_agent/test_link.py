@@ -66,6 +66,7 @@ def test_facts_arrive_in_order_and_the_receipt_is_kept(site: Site, centre: Centr
     assert site.journal.receipt() == (120, site.journal.head)
 
 
+@pytest.mark.req("C8")
 def test_nothing_is_lost_while_the_broker_is_away(site: Site, centre: Centre, broker: Mosquitto) -> None:
     wait_for(lambda: site.link.acknowledged == 120)
     broker.stop()

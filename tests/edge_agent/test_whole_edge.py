@@ -5,6 +5,8 @@ import signal
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.edge_agent.site import wait_for
 from tests.edge_agent.stage import BIN, Venue
 
@@ -25,6 +27,8 @@ def fsck(home: Path) -> list[str]:
     return [f"{f['check']} {f['key']} {f['at']}" for f in json.loads(done.stdout)["findings"]]
 
 
+@pytest.mark.req("C4")
+@pytest.mark.req("C6")
 def test_a_person_passes_from_kiosk_to_room_and_leaves(venue: Venue) -> None:
     start(venue)
     venue.check_in()
@@ -63,6 +67,7 @@ def test_kill_9_between_identity_and_locker_then_on(venue: Venue) -> None:
     assert fsck(venue.home) == []
 
 
+@pytest.mark.req("M5")
 def test_an_order_holds_entry_and_a_session_closes(venue: Venue) -> None:
     start(venue)
     venue.centre.order("suspend_entry", {"rooms": []}, "S1")

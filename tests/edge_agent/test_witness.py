@@ -111,6 +111,7 @@ def test_heads_that_the_edge_did_not_sign(desk: Desk) -> None:
         desk.witness.cosign("nothing", [], 0)
 
 
+@pytest.mark.req("X6")
 def test_a_roster_opens_inside_its_window_only(desk: Desk) -> None:
     roster = desk.roster()
     assert desk.witness.open_roster(roster) == ("T1", b"inner")

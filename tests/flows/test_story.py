@@ -12,6 +12,14 @@ from scripts.stage.home import ROOT, Stage
 from scripts.stage.story.report import STEPS
 
 
+@pytest.mark.req("V2")
+@pytest.mark.req("C4")
+@pytest.mark.req("C8")
+@pytest.mark.req("M2")
+@pytest.mark.req("M7")
+@pytest.mark.req("M8")
+@pytest.mark.req("A2")
+@pytest.mark.req("X6")
 @pytest.mark.faults
 @pytest.mark.browser
 @pytest.mark.timeout(420)

@@ -90,6 +90,7 @@ async def ready(edge: FakeEdge, sim: CameraServer) -> None:
         c["fps"] > 10 for c in m["cameras"].values()))  # fmt: skip
 
 
+@pytest.mark.req("M8")
 @pytest.mark.browser
 @pytest.mark.req("M4")
 async def test_pictures_move_and_stop_when_the_camera_stops(

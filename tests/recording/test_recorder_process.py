@@ -77,6 +77,7 @@ async def test_every_frame_is_in_a_segment(
     verify_all(tmp_path)
 
 
+@pytest.mark.req("M2")
 async def test_sound_and_picture_are_in_step(
     sim: CameraServer, edge: FakeEdge, recorder: RecorderProcess, tmp_path: Path
 ) -> None:

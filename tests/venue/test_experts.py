@@ -94,6 +94,7 @@ def test_a_draw_gives_commitments_and_a_roster_for_both_keys(centre: Centre) -> 
     assert hold(centre, made["id"]).json()["detail"]["key"] == "draw.already_held"
 
 
+@pytest.mark.req("X2")
 def test_commitments_are_durable_before_anything_is_revealed(centre: Centre) -> None:
     register(centre)
     made = book(centre)

@@ -58,6 +58,7 @@ def test_ranking_is_the_keyed_hash(pool: list[Candidate], the_seed: bytes) -> No
     assert rules.ranking(the_seed, reversed(persons)) == plain
 
 
+@pytest.mark.req("X2")
 def test_every_order_of_three_comes_up_about_equally() -> None:
     seen = Counter(tuple(rules.ranking(n.to_bytes(32, "big"), "abc")) for n in range(6000))
     assert set(seen) == set(permutations("abc"))

@@ -92,6 +92,7 @@ def test_a_move_into_a_clash_changes_nothing(centre: Centre) -> None:
     assert staff.get(f"/sessions/{other['id']}").json()["sittings"][0]["rooms"][0]["room"] == "eval-2"
 
 
+@pytest.mark.req("V3")
 def test_cancelling_gives_the_room_back_and_withdraws_the_plans(centre: Centre) -> None:
     made = book(centre)
     staff = centre.client("venue_staff")
@@ -190,6 +191,7 @@ def test_the_check_list_is_judged_by_the_machine_and_ticked_by_people(centre: Ce
     assert staff.get(f"/sessions/{made['id']}").json()["state"] == "prepared"
 
 
+@pytest.mark.req("C7")
 def test_facts_move_the_session_and_say_where_people_are(centre: Centre) -> None:
     made = book(centre)
     session, sitting = made["id"], made["sittings"][0]["id"]
@@ -261,6 +263,7 @@ def commands_of(centre: Centre, kind: str) -> list[CommandRow]:
         return list(db.exec(select(CommandRow).where(CommandRow.kind == kind)))
 
 
+@pytest.mark.req("V4")
 def test_duties_take_each_step_once_and_again_when_unheard(centre: Centre) -> None:
     made = book(centre, rooms=("eval-1", "eval-2"))
     centre.fact("facilities_switched", made["id"], room="eval-2", on=True, result="done")

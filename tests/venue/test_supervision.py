@@ -164,6 +164,7 @@ def test_an_order_that_does_not_fit_is_refused(at: Web) -> None:
     assert (answer.status_code, answer.json()["detail"]["key"]) == (409, "order.does_not_fit")
 
 
+@pytest.mark.req("M5")
 def test_the_feed_is_facts_and_alarms_in_order_without_bookkeeping(
     at: Web, journal: Journal, ingest: Ingest
 ) -> None:
@@ -191,6 +192,7 @@ def test_the_feed_is_facts_and_alarms_in_order_without_bookkeeping(
     assert feed.parse_cursor("drop table") is None
 
 
+@pytest.mark.req("M5")
 def test_the_feed_streams_and_resumes_where_the_browser_was(
     at: Web, journal: Journal, ingest: Ingest
 ) -> None:
