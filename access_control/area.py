@@ -40,6 +40,7 @@ def _new_boot(area: Area, record: Record) -> Area:
         area,
         boot=record["boot"],
         readers={},
+        away=frozenset(area.site.banks) if area.boot else area.away,
         visits={k: replace(v, gate_us=0, started_us=0) for k, v in area.visits.items()},
         lanes={k: replace(v, entered_us=mono, gate_us=0) for k, v in area.lanes.items()},
         lockers={k: replace(v, since_us=mono) for k, v in area.lockers.items()},
@@ -79,7 +80,9 @@ def _checkin_opened(area: Area, record: Record, body: Record) -> Area:
 
 
 def _roster_opened(area: Area, record: Record, body: Record) -> Area:
-    sitting = SittingNow(record["session"] or "", expected=body["expected"])
+    """Opened again after its sitting closed, it serves those who leave; the sitting stays closed."""
+    before = area.sittings.get(body["sitting"], SittingNow(record["session"] or ""))
+    sitting = replace(before, opened=True, expected=body["expected"])
     return replace(area, sittings={**area.sittings, body["sitting"]: sitting})
 
 
@@ -91,7 +94,8 @@ def _sitting_closed(area: Area, record: Record, body: Record) -> Area:
         if v.sitting != body["sitting"] or v.state is not VisitState.ENDED
     }
     misses = {k: n for k, n in area.misses.items() if k[0] != body["sitting"]}
-    sittings = {k: s for k, s in area.sittings.items() if not s.closed}
+    needed = {v.sitting for v in kept.values()}
+    sittings = {k: s for k, s in area.sittings.items() if not s.closed or k in needed}
     sittings[body["sitting"]] = replace(before, closed=True)
     return replace(area, sittings=sittings, visits=kept, misses=misses)
 
@@ -222,7 +226,7 @@ def _custody_returned(area: Area, record: Record, body: Record) -> Area:
 
 def _lane_entered(area: Area, record: Record, body: Record) -> Area:
     visit = area.visits.get(record["visit"] or "")
-    area = area.with_lane(body["lane"], holder=record["visit"], entered_us=record["mono_us"])
+    area = area.with_lane(body["lane"], holder=record["visit"], entered_us=record["mono_us"], persons=0)
     return area.with_visit(replace(visit, lane=body["lane"], gate_seq=None, gate_us=0)) if visit else area
 
 
@@ -233,7 +237,9 @@ def _lane_left(area: Area, record: Record, body: Record) -> Area:
 
 
 def _gate_passed(area: Area, record: Record, body: Record) -> Area:
-    area = area.with_lane(body["lane"], gate_us=record["mono_us"])
+    step = -1 if body.get("direction") == "out" else 1
+    persons = max(0, area.lane(body["lane"]).persons + step)
+    area = area.with_lane(body["lane"], gate_us=record["mono_us"], persons=persons)
     visit = area.visits.get(record["visit"] or "")
     if visit is None:
         return area
@@ -333,6 +339,18 @@ def _entry_resumed(area: Area, record: Record, body: Record) -> Area:
     return replace(area, held=area.held - set(body["rooms"]))
 
 
+def _device_changed(area: Area, record: Record, body: Record) -> Area:
+    """A bank that comes back has its settling time again before anything is concluded from its silence."""
+    bank = body["device"]
+    if bank not in area.site.banks:
+        return area
+    if body["state"] == "offline":
+        return replace(area, away=area.away | {bank})
+    mono = record["mono_us"]
+    lockers = {k: replace(v, since_us=mono) if k[0] == bank else v for k, v in area.lockers.items()}
+    return replace(area, away=area.away - {bank}, lockers=lockers if bank in area.away else area.lockers)
+
+
 def _alarm_raised(area: Area, record: Record, body: Record) -> Area:
     return replace(area, alarms=area.alarms | {(body["alarm"], body["subject"])})
 
@@ -355,5 +373,6 @@ _FOLDS: Mapping[str, Callable[[Area, Record, Record], Area]] = {
     "person_entered": _person_entered, "person_left": _person_left,
     "help_requested": _help_requested, "help_answered": _help_answered,
     "entry_held": _entry_held, "entry_resumed": _entry_resumed,
+    "device_changed": _device_changed,
     "alarm_raised": _alarm_raised, "alarm_cleared": _alarm_cleared,
 }  # fmt: skip

@@ -38,7 +38,8 @@ def _perhaps_open(ctx: Context, key: LockerKey) -> bool:
 def give_locker(ctx: Context, visit: Visit, gone: LockerKey | None = None) -> Decision:
     """A free locker of the kiosk's banks, opened. `gone`: it just jammed and is not asked again."""
     kiosk = ctx.site.kiosks[visit.kiosk]
-    free = [bank for bank in kiosk.banks if not bank_is_busy(ctx, bank, gone)]
+    here = [bank for bank in kiosk.banks if bank not in ctx.area.away]
+    free = [bank for bank in here if not bank_is_busy(ctx, bank, gone)]
     key = next((key for bank in free for key in _keys(ctx, bank) if key != gone and _is_free(ctx, key)), None)
     if key is not None:
         return _assign(visit, key)
@@ -46,7 +47,7 @@ def give_locker(ctx: Context, visit: Visit, gone: LockerKey | None = None) -> De
         return raised(ctx, "lockers_full", kiosk.id, visit) + Decision(
             acts=(RingDesk(kiosk.id, "lockers_full"),)
         )
-    return NOTHING  # somebody's locker stands open: `timeouts` comes back to it
+    return NOTHING  # somebody's locker stands open, or the bank is away: `timeouts` comes back to it
 
 
 def _keys(ctx: Context, bank: str) -> list[LockerKey]:
@@ -168,7 +169,8 @@ def answered(ctx: Context, visit: Visit, key: LockerKey, purpose: Purpose, resul
     if result is Result.UNKNOWN:
         return stated + raised(ctx, "locker_result_unknown", subject(key), visit)
     if purpose == "deposit" and not ctx.area.locker(key).used:
-        return stated + jammed(ctx, visit, key)
+        # a bank that is away says nothing of its locks: `never_opened` comes back to it
+        return stated if key[0] in ctx.area.away else stated + jammed(ctx, visit, key)
     return stated + _stuck(ctx, visit, key)
 
 
@@ -176,6 +178,17 @@ def jammed(ctx: Context, visit: Visit, key: LockerKey) -> Decision:
     """An empty locker that did not open: another one, at once."""
     fact = draft("locker_jammed", visit, bank=key[0], locker=key[1])
     return facts(fact) + raised(ctx, "locker_jammed", subject(key)) + give_locker(ctx, visit, gone=key)
+
+
+def never_opened(ctx: Context, visit: Visit, key: LockerKey) -> Decision:
+    """Given, not open, no answer to come. An unknown opening that settled shut is a jam and is not tried again
+    (keeps I-5); one that was refused because its bank was away is given once more when the bank is back.
+    """
+    if key[0] in ctx.area.away:
+        return NOTHING
+    if ("locker_result_unknown", subject(key)) in ctx.area.alarms:
+        return jammed(ctx, visit, key)
+    return NOTHING if bank_is_busy(ctx, key[0], key) else _assign(visit, key)
 
 
 def _stuck(ctx: Context, visit: Visit, key: LockerKey) -> Decision:
@@ -189,7 +202,21 @@ def locker_changed(ctx: Context, event: LockerChanged) -> Decision:
     if not ctx.now.is_fresh(event.mono_us, ctx.settings.locker_event_fresh_s):
         return NOTHING
     key = (event.bank, event.locker)
-    return _found_shut(ctx, key) if event.closed else _found_open(ctx, key)
+    if not event.closed:
+        return _found_open(ctx, key)
+    return _repaired(ctx, key) if _is_repair(ctx, key, event) else _found_shut(ctx, key)
+
+
+def _is_repair(ctx: Context, key: LockerKey, event: LockerChanged) -> bool:
+    """Whether staff opened and shut a jammed locker: seen changing, and long after its last visitor's moment."""
+    locker, limit = ctx.area.locker(key), ctx.settings.locker_left_open_s
+    jammed_long = locker.state is LockerState.JAMMED and ctx.now.since(locker.since_us) > limit
+    return jammed_long and not event.initial
+
+
+def _repaired(ctx: Context, key: LockerKey) -> Decision:
+    closed = facts(draft("locker_closed", None, bank=key[0], locker=key[1]))
+    return closed + cleared(ctx, "locker_jammed", subject(key))
 
 
 def _found_open(ctx: Context, key: LockerKey) -> Decision:

@@ -75,7 +75,9 @@ def step_out(ctx: Context, visit: Visit, reason: str = "cancelled") -> Decision:
 
 
 def gate_passage(ctx: Context, event: GatePassage) -> Decision:
-    """One passage. Only a clean inward one that began after the lane was entered counts (keeps I-2, I-4)."""
+    """One passage. Only a clean inward one that began after the lane was entered counts (keeps I-2, I-4), and only
+    while nobody else stands behind the gate: the reading would be another person's.
+    """
     lane = ctx.site.lane_of_gate(event.gate)
     if lane is None or event.ended_mono_us <= ctx.area.lane(lane.id).gate_us:
         return NOTHING
@@ -84,8 +86,10 @@ def gate_passage(ctx: Context, event: GatePassage) -> Decision:
         return _outward(ctx, lane, visit, event)
     if visit is None:
         return facts(_passed(lane, None, event, event.doubtful)) + raised(ctx, "gate_without_card", lane.id)
-    doubtful = event.doubtful or not _is_of_this_visit(ctx, ctx.area.lane(lane.id), event)
+    second = event.clear and ctx.area.lane(lane.id).persons > 0
+    doubtful = event.doubtful or second or not _is_of_this_visit(ctx, ctx.area.lane(lane.id), event)
     read = facts(_passed(lane, visit, event, doubtful))
+    read += raised(ctx, "gate_without_card", lane.id) if second else NOTHING
     if event.clear and not doubtful:
         return read + Decision(then=LaneCleared(lane.id, visit.id))
     return (
@@ -99,6 +103,7 @@ def _passed(lane: LaneSite, visit: Visit | None, event: GatePassage, doubtful: b
     return draft(
         "gate_passed", visit, lane=lane.id, gate=event.gate, passage_no=event.passage_no,
         clear=event.clear and not doubtful, kinds=list(event.kinds), doubtful=doubtful,
+        direction=event.direction,
     )  # fmt: skip
 
 
@@ -109,7 +114,7 @@ def _is_of_this_visit(ctx: Context, lane: LaneNow, event: GatePassage) -> bool:
 
 def _outward(ctx: Context, lane: LaneSite, visit: Visit | None, event: GatePassage) -> Decision:
     """Somebody walked back out: a clean reading that stood is worth nothing now, the passage is repeated."""
-    if visit is None or visit.state not in {VisitState.CLEARED, VisitState.GRANTED}:
+    if visit is None or visit.state not in IN_LANE:
         return NOTHING
     return facts(_passed(lane, visit, event, True)) + _void(ctx, lane, visit, "gate_outward")
 

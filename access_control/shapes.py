@@ -85,11 +85,12 @@ class DoorNow:
 
 @dataclass(frozen=True, slots=True)
 class LaneNow:
-    """Who stands in a lane since when; when its gate was last read."""
+    """Who holds a lane since when; when its gate was last read; persons who went in and not out since then."""
 
     holder: str | None = None
     entered_us: int = 0
     gate_us: int = 0
+    persons: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,8 @@ class Area:
     misses: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """(sitting, alias) → failed identity checks over all visits."""
     alarms: frozenset[tuple[str, str]] = frozenset()
+    away: frozenset[str] = frozenset()
+    """Locker banks that nobody can reach; after a restart all, until they answer."""
 
     def kiosk(self, kiosk: str) -> KioskNow:
         """A kiosk's state."""

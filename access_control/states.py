@@ -83,6 +83,7 @@ LOCKER: Mapping[tuple[LockerState, str], LockerState] = {
     (L.HOLDING, "locker_opened:return:done"): L.RETURNING,
     (L.RETURNING, "locker_closed"): L.EMPTIED,
     (L.EMPTIED, "custody_returned"): L.FREE,
+    (L.JAMMED, "locker_closed"): L.FREE,
 }
 
 AT_KIOSK = frozenset({V.ARRIVED, V.IDENTIFIED, V.PROMISED})

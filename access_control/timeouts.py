@@ -74,7 +74,7 @@ def _answers_of_lockers(ctx: Context, touched: Mapping[str, int]) -> Iterator[De
             yield custody.answered(ctx, visit, key, locker.purpose, Result.UNKNOWN)
         never_opened = locker.state is LockerState.ASSIGNED and not locker.waiting and not locker.used
         if never_opened and waited > ctx.settings.locker_settle_s:
-            yield custody.jammed(ctx, visit, key)
+            yield custody.never_opened(ctx, visit, key)
 
 
 def _lockers_left_open(ctx: Context, touched: Mapping[str, int]) -> Iterator[Decision]:
@@ -91,6 +91,15 @@ def _waiting_for_a_locker(ctx: Context, touched: Mapping[str, int]) -> Iterator[
         if visit.state is VisitState.PROMISED and visit.locker is None and at_hand:
             given = custody.give_locker(ctx, visit)
             yield given if any(f.kind == "locker_assigned" for f in given.facts) else NOTHING
+
+
+def _left_outside(ctx: Context, touched: Mapping[str, int]) -> Iterator[Decision]:
+    """The sitting is over and this visit waits before the gate with nothing in a locker: it is done."""
+    for visit in ctx.area.visits.values():
+        sitting = ctx.area.sittings.get(visit.sitting)
+        over = sitting is not None and sitting.closed
+        if over and visit.state is VisitState.SETTLED and visit.locker is None:
+            yield facts(draft("visit_ended", visit, outcome="cancelled"))
 
 
 def _idle_kiosks(ctx: Context, touched: Mapping[str, int]) -> Iterator[Decision]:
@@ -111,5 +120,5 @@ def idle_s(ctx: Context, visit: Visit, touched: Mapping[str, int]) -> float:
 
 _RULES: tuple[Rule, ...] = (
     _answers_of_doors, _unused_admissions, _lanes, _doors_held_open, _answers_of_lockers,
-    _waiting_for_a_locker, _lockers_left_open, _idle_kiosks,
+    _waiting_for_a_locker, _lockers_left_open, _idle_kiosks, _left_outside,
 )  # fmt: skip

@@ -215,6 +215,8 @@ class GatePassed(Body):
     clear: bool
     kinds: list[str]
     doubtful: bool
+    direction: Literal["in", "out"] | None = None
+    """Absent in the oldest journals: inward."""
 
 
 class Grounds(Body):

@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 import uvicorn
 
+from access_control.occupancy import head_count
 from access_control.recovery import recover
 from contract.clock import Clock
 from contract.commands import Command
@@ -281,6 +282,7 @@ class Edge:
             set_rosters=self.engine.set_rosters,
             get_open=lambda: self.engine.rosters.open,
             over=self.sessions.sitting_over,
+            awaited=lambda sitting: bool(head_count(self.engine.area, sitting).open_visits),
         )
 
     def _send_evidence(self, session: str) -> bool:

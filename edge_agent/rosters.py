@@ -90,6 +90,8 @@ class Desk:
     get_open: Callable[[], tuple[OpenRoster, ...]]
     over: Callable[[str], bool]
     """Whether a sitting was closed, by its facts."""
+    awaited: Callable[[str], bool]
+    """Whether somebody of a sitting has not left yet: only the roster tells whose things are in which locker."""
 
 
 class RosterKeeper:
@@ -113,7 +115,7 @@ class RosterKeeper:
         return [
             s for s in self._sealed
             if s.opens <= now < s.ends
-            and not self._desk.over(s.roster.sitting)
+            and not self._done(s.roster.sitting)
             and serials.get(s.roster.sitting, -1) < s.document.serial
         ]  # fmt: skip
 
@@ -141,13 +143,17 @@ class RosterKeeper:
     def tick(self) -> None:
         """Forget what is over, and say what could not be opened in time."""
         now = self._clock.now()
-        kept = tuple(r for r in self._desk.get_open() if not self._desk.over(r.sitting))
+        kept = tuple(r for r in self._desk.get_open() if not self._done(r.sitting))
         if len(kept) != len(self._desk.get_open()):
             self._desk.set_rosters(open=kept)
         for sealed in self.wanted():
             since = self._wanted_since.setdefault(sealed.roster.sitting, now)
             if now - since >= PATIENCE:
                 self._unavailable(sealed, "witness_away")
+
+    def _done(self, sitting: str) -> bool:
+        """Closed, and everybody has left with their things (keeps I-6): the names may be forgotten."""
+        return self._desk.over(sitting) and not self._desk.awaited(sitting)
 
     def refused(self, sitting: str, reason: str) -> None:
         """The witness will not open this one."""

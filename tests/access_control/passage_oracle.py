@@ -58,6 +58,7 @@ class Oracle:
     books: dict[str, Book] = field(default_factory=dict)
     grants: dict[str, Grant] = field(default_factory=dict)
     lanes: dict[str, str] = field(default_factory=dict)
+    persons: dict[str, int] = field(default_factory=dict)
     owners: dict[tuple[str, int], str] = field(default_factory=dict)
     permits: dict[tuple[str, int], str] = field(default_factory=dict)
     ajar: dict[tuple[str, int], str] = field(default_factory=dict)
@@ -72,7 +73,17 @@ class Oracle:
 
     def copy(self) -> "Oracle":
         same = replace(self)
-        for name in ("books", "grants", "lanes", "owners", "permits", "ajar", "perhaps", "sittings"):
+        for name in (
+            "books",
+            "grants",
+            "lanes",
+            "persons",
+            "owners",
+            "permits",
+            "ajar",
+            "perhaps",
+            "sittings",
+        ):
             setattr(same, name, dict(getattr(self, name)))
         return same
 
@@ -224,7 +235,11 @@ class Oracle:
         self.to_show = ()
 
     def _locker_closed(self, record, body, book):
-        self.ajar.pop((body["bank"], body["locker"]), None)
+        key = (body["bank"], body["locker"])
+        self.ajar.pop(key, None)
+        if self.owners.get(key) == "out of use":
+            demand(record["visit"] is None, "I-6", "repaired for somebody")
+            del self.owners[key]
 
     def _locker_jammed(self, record, body, book):
         key = (body["bank"], body["locker"])
@@ -260,6 +275,7 @@ class Oracle:
     def _lane_entered(self, record, body, book):
         demand(body["lane"] not in self.lanes, "I-2", "two visits in one lane")
         self.lanes[body["lane"]] = record["visit"]
+        self.persons[body["lane"]] = 0
         self._keep(record, replace(book, lane=body["lane"], lane_seq=record["seq"], gate=0))
 
     def _lane_left(self, record, body, book):
@@ -267,6 +283,8 @@ class Oracle:
         self._keep(record, replace(book, lane=None, gate=0))
 
     def _gate_passed(self, record, body, book):
+        step = -1 if body["direction"] == "out" else 1
+        self.persons[body["lane"]] = max(0, self.persons.get(body["lane"], 0) + step)
         if record["visit"]:
             good = body["clear"] and not body["doubtful"] and book.lane == body["lane"]
             self._keep(record, replace(book, gate=record["seq"] if good else 0, gate_us=record["mono_us"]))
@@ -311,6 +329,7 @@ class Oracle:
             "I-4",
             "old gate reading",
         )
+        demand(self.persons.get(book.lane) == 1, "I-2", ("not alone behind the gate", book))
         demand(roster.checkin_opens_at <= wall <= roster.ends_at, "I-2", "outside the window")
         demand(not set(person.rooms) <= self.held and not book.inside, "I-2", ("held or inside", book))
 

@@ -29,6 +29,7 @@ from access_control.shapes import Area
 from access_control.site import DoorSite, KioskSite, LaneSite, SitePlan
 from access_control.states import VisitState
 from contract.clock import stamp
+from contract.envelope import FactDraft
 from devices.ports import (
     CardPlaced,
     DoorChanged,
@@ -134,7 +135,11 @@ def restart(node: Node) -> Node:
     records = begun.records(decision.facts, boot)
     oracle.judge(None, records, (), after.mono)
     oracle.settle()
-    return begun.fold(records)
+    return bank_is_back(begun.fold(records))
+
+
+def bank_is_back(node: Node) -> Node:
+    return node.fold(node.records([FactDraft("device_changed", {"device": "bank", "state": "online"})]))
 
 
 def moves(node: Node) -> Iterator[tuple[str, object, int]]:
@@ -275,6 +280,7 @@ def key(node: Node) -> object:
         age(kiosk.last_us) if served else 0,
         names.get(lane.holder or ""),
         age(lane.entered_us) if lane.holder else 0,
+        min(lane.persons, 2) if lane.holder else 0,
         doors,
         lockers,
         bool(area.held),

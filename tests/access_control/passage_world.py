@@ -102,7 +102,20 @@ class World:
         self.state(
             "edge_started", {"version": "0", "simulated": True, "recovered_from_seq": len(self.records)}
         )
-        return self.take(recover(self.area, self.now, self.settings))
+        recovered = self.take(recover(self.area, self.now, self.settings))
+        for bank in self.site.banks:
+            self.bank_goes(bank, "online")
+        return recovered
+
+    def bank_goes(self, bank: str, state: str) -> None:
+        body = {
+            "device": bank,
+            "device_class": "locker_bank",
+            "state": state,
+            "reason": "ok",
+            "simulated": True,
+        }
+        self.state("device_changed", body)
 
     # ---- hands ------------------------------------------------------------------------------------
 

@@ -104,7 +104,7 @@ def granted(**changes) -> tuple[Oracle, dict]:
     world, oracle = chaos.world, chaos.oracle
     book = Book("sit-1", PEOPLE[0].alias, frozenset({"card", "face"}), 11, 12, "lane", 13, 14, world.mono)
     oracle.books["v"] = Book(**{**book.__dict__, **changes})
-    oracle.lanes["lane"] = "v"
+    oracle.lanes["lane"], oracle.persons["lane"] = "v", 1
     body = {
         "admission": "a",
         "door": "main",
@@ -136,6 +136,13 @@ def test_a_rightful_grant_pleases_the_oracle():
 def test_the_oracle_sees_a_wrong_grant(changes):
     oracle, record = granted(**changes)
     with pytest.raises(Broken, match=r"I-2|I-4"):
+        oracle.judge(None, [record], (), record["mono_us"])
+
+
+def test_the_oracle_sees_a_second_person_in_the_lane():
+    oracle, record = granted()
+    oracle.persons["lane"] = 2
+    with pytest.raises(Broken, match="I-2"):
         oracle.judge(None, [record], (), record["mono_us"])
 
 

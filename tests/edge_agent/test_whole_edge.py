@@ -102,3 +102,25 @@ def test_devices_that_are_not_there_are_shown(venue: Venue) -> None:
     venue.act("cancel")
     venue.until("idle")
     wait_for(lambda: venue.centre.facts("help_answered"))
+
+
+def test_who_has_things_in_a_locker_gets_them_back_after_the_sitting_closed(venue: Venue) -> None:
+    start(venue)
+    venue.check_in()
+    venue.store()
+    venue.until("gate")
+    wait_for(lambda: venue.centre.facts("session_opened"))
+    venue.centre.order("close_session", {}, "S1")
+    wait_for(lambda: venue.centre.facts("session_closed"), 20)
+    venue.kill("venue-edge", signal.SIGKILL)
+    venue.start_edge()
+    wait_for(lambda: venue.health()["open_sittings"] == ["T1"], 20)
+    venue.card("reader-kiosk-1")
+    venue.until("leave")
+    opened = wait_for(
+        lambda: [f for f in venue.centre.facts("locker_opened") if f["body"]["purpose"] == "return"]
+    )
+    assert opened[0]["body"]["result"] == "done"
+    venue.sim.post(f"/lockers/bank-1/{opened[0]['body']['locker']}/shut").raise_for_status()
+    assert wait_for(lambda: venue.centre.facts("visit_ended"))[0]["body"]["outcome"] == "left"
+    wait_for(lambda: venue.health()["open_sittings"] == [], 20)
