@@ -173,6 +173,14 @@ class VenuePlan(_Part):
                 raise ValueError(f"{what} names {name!r}, which this file does not describe")
         return self
 
+    @model_validator(mode="after")
+    def _secret_rooms_are_not_recorded(self) -> "VenuePlan":
+        secret = {room.id for room in self.rooms if room.secret}
+        for camera in self.cameras:
+            if camera.record == "always" and camera.room in secret:
+                raise ValueError(f'camera {camera.id} stands in a secret room: write record = "sessions" (I-18)')
+        return self
+
     def _references(self) -> list[tuple[str, str, set[str]]]:
         areas, rooms = {a.id for a in self.areas}, {r.id for r in self.rooms}
         devices = {d.id for d in self.devices}

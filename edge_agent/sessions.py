@@ -5,7 +5,7 @@ sitting closed → recorder cut → its last reports → recording stopped → c
 Engine thread only.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -195,15 +195,16 @@ class Sessions:
         return progress.ordered_open or now >= min(starts)
 
     def _cameras(self, planned: Planned) -> tuple[str, ...]:
-        """Cameras that must record, never one of a secret room (keeps I-18)."""
-        rooms = {room.id: room for room in self._venue.rooms}
-        secret = {r for r in planned.plan.rooms if r in rooms and rooms[r].secret}
-        if planned.recording:
-            secret |= set(planned.recording.secret_rooms)
-            wanted = set(planned.recording.cameras)
-        else:
-            wanted = {c.id for c in self._venue.cameras if c.room in planned.plan.rooms}
-        return tuple(c.id for c in self._venue.cameras if c.id in wanted and c.room not in secret)
+        """Cameras that must record, never one of a room that site or centre call secret (keeps I-18)."""
+        if planned.recording is None:
+            return self._unsecret(c.id for c in self._venue.cameras if c.room in planned.plan.rooms)
+        return self._unsecret(planned.recording.cameras, planned.recording.secret_rooms)
+
+    def _unsecret(self, wanted: Iterable[str], secret_rooms: Sequence[str] = ()) -> tuple[str, ...]:
+        """Of the wanted cameras those that may record, in the order of the venue file, whoever asks (keeps I-18)."""
+        cameras = set(wanted)
+        secret = {room.id for room in self._venue.rooms if room.secret} | set(secret_rooms)
+        return tuple(c.id for c in self._venue.cameras if c.id in cameras and c.room not in secret)
 
     def _close(self, plan: SessionPlan, progress: Progress, now: datetime) -> None:
         done = progress.done
@@ -246,7 +247,7 @@ class Sessions:
         for progress in self._progress.values():
             if "recording_started" in progress.done and "recording_stopped" not in progress.done:
                 wanted |= set(progress.cameras)
-        recorded = tuple(c.id for c in self._venue.cameras if c.id in wanted)
+        recorded = self._unsecret(wanted)
         if recorded != self._recorded:
             self._recorded = recorded
             self._duties.record_cameras(recorded)
