@@ -69,6 +69,8 @@ class Persistent:
         self._since = mono_us()
         self._known = False
         """Whether the kiosk has asked this person anything yet: before that its screen is about someone else."""
+        self._behind_gate = False
+        """Who tries the gate again walks out first."""
 
     def go_in(self) -> None:
         """From the street to the seat; TimeoutError when patience ends."""
@@ -143,7 +145,11 @@ class Persistent:
     def _pass_lane(self) -> bool:
         if self._walker.wire.events("door_opened", self._since, door="door-main"):
             return True
+        if self._behind_gate:
+            self._sim.post("/gates/gate-1/walk", carrying=[], direction="out")
+            self._behind_gate = False
         self._walker.gate(self._person)
+        self._behind_gate = True
         return self._walker.main_door(timeout=3.0)
 
     def _enter_room(self) -> bool:
