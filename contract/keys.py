@@ -5,7 +5,6 @@ exists, who holds it and what its loss means is written in `docs/design/keys.md`
 """
 
 import base64
-import binascii
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime

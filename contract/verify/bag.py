@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any, Protocol
 
 _CHUNK = 1 << 20
-MAX_TEXT = 256 << 20
+MAX_TEXT = 64 << 20
 """Largest JSON, note or journal that is read whole."""
 _BROKEN = (OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
 
@@ -84,9 +84,12 @@ class ZipBag:
 
     def __init__(self, path: Path) -> None:
         self._zip = zipfile.ZipFile(path)
-        found = [info.filename for info in self._zip.infolist() if not info.is_dir()]
+        members = self._zip.infolist()
+        found = [info.filename for info in members if not info.is_dir()]
         times = Counter(found)
-        self._bad = sorted(name for name in times if not _plain(name) or times[name] > 1)
+        # zipfile ends a name at its first NUL; other readers do not.
+        cut = {info.filename for info in members if "\0" in info.orig_filename}
+        self._bad = sorted(cut | {name for name in times if not _plain(name) or times[name] > 1})
         good = sorted(set(found) - set(self._bad))
         self._prefix = _wrapper(good)
         self._names = sorted(name[len(self._prefix) :] for name in good)

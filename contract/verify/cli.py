@@ -26,10 +26,10 @@ def run(argv: Sequence[str] | None = None) -> int:
         trusted = None if options.trust is None else _trust(options.trust)
         report = verify(open_bag(options.path), trusted, require_timestamps=options.require_timestamps)
     except (NotAPackage, BadKeyTable) as error:
-        print(f"venue-verify: {error}", file=sys.stderr)
+        print(f"venue-verify: {_shown(str(error))}", file=sys.stderr)
         return WRONG_USE
     if options.json:
-        print(json.dumps({"path": str(options.path), **report.as_dict()}, ensure_ascii=False, indent=1))
+        print(json.dumps({"path": str(options.path), **report.as_dict()}, indent=1))
     else:
         _print(report)
     return GOOD if report.good else DOES_NOT_HOLD
@@ -63,7 +63,7 @@ def _trust(folder: Path) -> KeyRing:
 
 def _print(report: Report) -> None:
     for finding in report.findings:
-        print(f"{finding.file}  {finding.second or '-'}  {finding.text}")
+        print(_shown(f"{finding.file}  {finding.second or '-'}  {finding.text}"))
     checked = ", ".join(f"{value} {name}" for name, value in report.counts.items())
     print(f"checked: {checked}")
     print(f"keys: {'trusted' if report.keys_trusted else 'not trusted'}")
@@ -74,6 +74,11 @@ def _print(report: Report) -> None:
         print(f"does not hold: {len(report.findings)} findings")
     else:
         print("whole, but by keys that nobody vouched for: give --trust DIR")
+
+
+def _shown(text: str) -> str:
+    """Names and values come from whoever made the package: none may break the line, steer the terminal or not print."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 if __name__ == "__main__":

@@ -69,6 +69,9 @@ TEXTS = {
 }
 """Every key the verifier uses; a test makes each of them appear once."""
 
+MOST_BAD_LINES = 100
+"""A text with so many unreadable lines is read no further: what is wrong has been said, and memory stays bounded."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:

@@ -1,5 +1,6 @@
 """The session's records of one venue: form, chain, numbers 1..count, and the closing that counts them."""
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +9,7 @@ from contract.chain import BadRecord, check_session_chain, fact_hash, read_recor
 from contract.clock import parse_stamp
 from contract.completeness import second_of, wall_us
 from contract.verify.bag import Bag, Unreadable, read
-from contract.verify.findings import Finding
+from contract.verify.findings import MOST_BAD_LINES, Finding
 
 _TYPES: dict[str, tuple[type, ...]] = {
     "v": (int,), "id": (str,), "kind": (str,), "venue": (str,), "boot": (str,), "seq": (int,), "prev": (str,),
@@ -58,15 +59,19 @@ def read_journal(bag: Bag, path: str, venue: str, findings: list[Finding]) -> Jo
     except Unreadable as error:
         findings.append(Finding(path, "bag.unreadable", params={"detail": str(error)}))
         return Journal(venue, path, (), whole=False)
-    parts = text.split(b"\n")
-    if parts[-1]:
-        findings.append(_bad_line(path, len(parts), "no newline at its end"))
     lines: list[Line] = []
-    for number, data in enumerate(parts[:-1] if not parts[-1] else parts, 1):
-        line = _read_line(path, number, data, findings)
+    bad = 0
+    for number, data in enumerate(io.BytesIO(text), 1):
+        if not data.endswith(b"\n"):
+            findings.append(_bad_line(path, number, "no newline at its end"))
+        line = _read_line(path, number, data.removesuffix(b"\n"), findings)
         if line is not None:
             lines.append(line)
-    return Journal(venue, path, tuple(lines), whole=len(lines) == len(parts) - (not parts[-1]))
+            continue
+        bad += 1
+        if bad == MOST_BAD_LINES:
+            break
+    return Journal(venue, path, tuple(lines), whole=not bad)
 
 
 def check_journal(journal: Journal) -> Iterator[Finding]:

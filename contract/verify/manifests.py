@@ -1,15 +1,16 @@
 """BagIt manifests and our catalogue: files missing, put in, or altered (RFC 8493)."""
 
+import io
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from contract.package import BAG_INFO, CATALOGUE, DATA, DECLARATION, MANIFEST, TAG_MANIFEST, kind_of
 from contract.verify.bag import Bag, Unreadable, measure, read, read_json
-from contract.verify.findings import Finding
+from contract.verify.findings import MOST_BAD_LINES, Finding
 
 _LINE = re.compile(r"([0-9A-Fa-f]{64})[ \t]+\*?(.+)")
-_OXUM = re.compile(r"^Payload-Oxum: *(\d+)\.(\d+) *$", re.MULTILINE)
+_OXUM = re.compile(r"^Payload-Oxum: *([0-9]{1,18})\.([0-9]{1,18}) *$", re.MULTILINE)
 _DECLARED = re.compile(r"BagIt-Version: (0\.97|1\.0)\nTag-File-Character-Encoding: UTF-8\n?")
 
 Measures = Mapping[str, tuple[int, str]]
@@ -75,11 +76,16 @@ def _check_list(bag: Bag, manifest: str, files: set[str], measures: Measures) ->
         yield Finding(manifest, "bag.manifest_missing")
         return
     listed: dict[str, str] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        match = _LINE.fullmatch(line)
+    bad = 0
+    # Only LF, CR and CRLF end a line (RFC 8493): a name may hold other separators.
+    for number, line in enumerate(io.StringIO(text, newline=None), 1):
+        match = _LINE.fullmatch(line.removesuffix("\n"))
         name = _decode(match[2]) if match else ""
         if match is None or name in listed:
+            bad += 1
             yield Finding(manifest, "bag.manifest_line", params={"line": number})
+            if bad == MOST_BAD_LINES:
+                break
         else:
             listed[name] = match[1].lower()
     params = {"manifest": manifest}
