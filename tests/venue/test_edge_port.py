@@ -13,12 +13,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.verification import PolicyBuilder, Store
+from pyrage import x25519
 
 from contract.clock import stamp
 from contract.enrolment import Application
 from contract.keys import SigningKey
 from tests.venue.core import Journal, enrol, rows, standing
 from tests.venue.web import Web, web
+from venue.db.audit import AuditRow
 from venue.edge_link import ca, enrolment
 from venue.edge_link.tables import Party, SignedDocument
 
@@ -38,7 +40,8 @@ def application(name: str = "V01.edge", *, key: SigningKey | None = None) -> App
     csr = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(tls, SHA256())
     key = key or SigningKey.generate(name)
     public = base64.b64encode(key.public).decode()
-    return Application(name, csr.public_bytes(Encoding.PEM).decode(), key.id, public, "age1" + "q" * 58)
+    seal_key = str(x25519.Identity.generate().to_public())
+    return Application(name, csr.public_bytes(Encoding.PEM).decode(), key.id, public, seal_key)
 
 
 def body(code: str, one: Application) -> dict[str, str]:
@@ -104,6 +107,8 @@ def test_another_fingerprint_is_refused_and_the_box_waits(at: Web) -> None:
     assert (answer.status_code, answer.json()["detail"]["key"]) == (409, "enrolment.fingerprint_differs")
     with at.database.reading() as db:
         assert rows(db, Party) == []
+        seen = [row for row in rows(db, AuditRow) if row.action == "enrolment.fingerprint_differed"]
+    assert [(row.actor, row.subject) for row in seen] == [("security", asked["id"])]
 
 
 def test_a_swapped_key_changes_the_fingerprint() -> None:
@@ -120,7 +125,14 @@ def _values(one: Application) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     "change",
-    [{"name": "centre"}, {"signing_key": "AAAA"}, {"signing_key_id": "centre-1"}, {"seal_key": "x"}],
+    [
+        {"name": "centre"},
+        {"signing_key": "AAAA"},
+        {"signing_key_id": "centre-1"},
+        {"seal_key": "x"},
+        {"seal_key": "age1nonsense"},
+        {"name": "V01.edge\n"},
+    ],
 )
 def test_a_box_cannot_ask_for_what_is_not_its_own(at: Web, change: dict[str, str]) -> None:
     code = code_for(at)

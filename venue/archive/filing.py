@@ -22,7 +22,7 @@ from venue.archive.settings import archive_folder
 from venue.archive.store import EvidenceStore
 from venue.archive.tables import Package
 from venue.db import Database, alarms, audit, now
-from venue.edge_link.keys import CentreKeys, trust
+from venue.edge_link.keys import CentreKeys, trust_ever
 from venue.edge_link.tables import Checkpoint, LedgerFact
 from venue.experts.tables import Draw
 from venue.sessions.rules import Event, State
@@ -86,7 +86,7 @@ def seal(room: Room, session: str) -> bool:
 
 def _packing(db: Session, room: Room, session: str, reckonings: Sequence[Reckoning]) -> Packing:
     row = db.get_one(TradingSession, session)
-    ring = trust(db, room.keys)
+    ring = trust_ever(db, room.keys)
     contents: list[Content] = list(_documents(db, row))
     by_venue: dict[str, dict[str, Any]] = {}
     for one in reckonings:
@@ -101,7 +101,7 @@ def _venue_contents(db: Session, room: Room, session: str, one: Reckoning) -> It
     ledger = db.exec(
         select(LedgerFact.raw).where(LedgerFact.edge == one.edge).order_by(col(LedgerFact.seq))
     ).all()
-    keys = trust(db, room.keys, one.venue)
+    keys = trust_ever(db, room.keys, one.venue)
     yield Content(names.journal_path(one.venue), b"".join(data + b"\n" for data in one.records))
     where = {digest: room.store.path(digest) for digest in _arrived(one)}
     yield from composing.recordings(one.venue, one.facts, where)

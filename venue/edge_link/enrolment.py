@@ -7,9 +7,11 @@ comparing the fingerprint over everything it sent, so that a man in the middle w
 import hashlib
 import re
 import secrets
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from pyrage import RecipientError, x25519
 from sqlmodel import Session, col, select
 
 from contract.clock import stamp
@@ -19,10 +21,10 @@ from venue.db import alarms, audit, new_id, now
 from venue.edge_link import ca as pki
 from venue.edge_link.broker import BrokerFiles, end_connections, write_acl
 from venue.edge_link.documents import publish
-from venue.edge_link.keys import CentreKeys, trust
-from venue.edge_link.tables import Enrolment, EnrolmentCode, Party
+from venue.edge_link.keys import CentreKeys, known_keys, retire, trust
+from venue.edge_link.tables import Enrolment, EnrolmentCode, Party, RetiredKey
 
-_NAME = re.compile(r"^([A-Za-z0-9]{1,16})\.(edge|witness)$")
+_NAME = re.compile(r"([A-Za-z0-9]{1,16})\.(edge|witness)")
 _ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 _CODE_LENGTH = 10
 _SLACK = timedelta(minutes=5)
@@ -34,7 +36,7 @@ class EnrolmentError(Exception):
 
 def split_name(name: str) -> tuple[str, str]:
     """`V01.edge` → (`V01`, `edge`). EnrolmentError for any other name."""
-    match = _NAME.match(name)
+    match = _NAME.fullmatch(name)
     if match is None:
         raise EnrolmentError("enrolment.bad_name")
     return match[1], match[2]
@@ -78,24 +80,28 @@ def ask(db: Session, code: str, application: Application) -> Enrolment:
 
 
 def _public_key(db: Session, application: Application) -> PublicKey:
-    """The signing key as everybody will hold it; the same key enrolled again keeps the start of its term."""
+    """The signing key as everybody will hold it; the same key enrolled again keeps epoch and start of its term.
+
+    A new key gets an epoch above all that the name ever had, whatever the box calls it: epochs only rise (K-2).
+    """
     _, role = split_name(application.name)
     name, _, epoch = application.signing_key_id.rpartition("-")
-    old = db.get(Party, application.name)
-    from_ = stamp(now(db) - _SLACK)
-    if old is not None and old.signing_key["public"] == application.signing_key:
-        from_ = old.signing_key["from"]
     row = {
         "name": name, "role": role, "suite": SUITE, "epoch": epoch, "public": application.signing_key,
-        "from": from_, "until": None,
+        "from": stamp(now(db) - _SLACK), "until": None,
     }  # fmt: skip
     try:
         key = PublicKey.from_dict(row)
-    except BadKeyTable as error:
+        x25519.Recipient.from_str(application.seal_key)
+    except (BadKeyTable, RecipientError) as error:
         raise EnrolmentError("enrolment.bad_key") from error
-    if key.name != application.name or not application.seal_key.startswith("age1"):
+    if key.name != application.name:
         raise EnrolmentError("enrolment.bad_key")
-    return key
+    known = known_keys(db, name)
+    same = next((one for one in known if one.public == key.public), None)
+    if same is not None:
+        return replace(same, until=None)
+    return replace(key, epoch=max([key.epoch, *(one.epoch + 1 for one in known)]))
 
 
 def approve(
@@ -103,12 +109,13 @@ def approve(
 ) -> Enrolment:
     """Issue the certificate, if the fingerprint the person read off the box is the one that arrived.
 
-    Raises EnrolmentError; a wrong fingerprint leaves the enrolment waiting and is audited by the caller's answer.
+    Raises EnrolmentError; a wrong fingerprint leaves the enrolment waiting and an audit row, which the caller commits.
     """
     enrolment = db.get(Enrolment, enrolment_id)
     if enrolment is None or enrolment.state != "waiting":
         raise EnrolmentError("enrolment.not_waiting")
     if not secrets.compare_digest(fingerprint.replace(" ", "").encode(), enrolment.fingerprint.encode()):
+        audit.write(db, by, "enrolment.fingerprint_differed", enrolment.id, {"name": enrolment.name})
         raise EnrolmentError("enrolment.fingerprint_differs")
     venue, _ = split_name(enrolment.name)
     try:
@@ -128,11 +135,18 @@ def _admit(db: Session, enrolment: Enrolment, venue: str, issued: pki.Issued) ->
         name=enrolment.name, venue=venue, certificate="", certificate_serial="", fingerprint="",
         signing_key={}, seal_key="", enrolled_at=now(db),
     )  # fmt: skip
+    if party.signing_key and party.revoked_at is None:
+        retire(db, party)
     party.certificate, party.certificate_serial = issued.chain, issued.serial
     party.fingerprint = pki.fingerprint(issued.chain)
     party.signing_key, party.seal_key = enrolment.signing_key, enrolment.seal_key
     party.enrolled_at, party.revoked_at = now(db), None
     db.add_all([party, enrolment])
+    db.flush()
+    again = db.get(RetiredKey, (party.name, str(party.signing_key["public"])))
+    if again is not None:
+        # The same key is in force again.
+        db.delete(again)
     db.flush()
 
 
@@ -152,6 +166,7 @@ def revoke(db: Session, name: str, by: str, ca: pki.Ca, keys: CentreKeys) -> lis
     if party is None or party.revoked_at is not None:
         raise EnrolmentError("enrolment.not_enrolled")
     party.revoked_at, party.online = now(db), False
+    retire(db, party)
     db.add(party)
     audit.write(db, by, "party.revoked", name, {"serial": party.certificate_serial})
     db.flush()

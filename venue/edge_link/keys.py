@@ -6,8 +6,10 @@ from pathlib import Path
 
 from sqlmodel import Session, col, select
 
+from contract.clock import stamp
 from contract.keys import KeyRing, PublicKey, SigningKey
-from venue.edge_link.tables import Party
+from venue.db import now
+from venue.edge_link.tables import Party, RetiredKey
 
 NAME = "centre"
 
@@ -43,7 +45,35 @@ def load_keys(home: Path, since: datetime) -> CentreKeys:
 
 def trust(db: Session, keys: CentreKeys, venue: str | None = None) -> KeyRing:
     """The public keys in force: the centre's and every enrolled party's (of one venue when given)."""
+    return KeyRing([keys.public(), *_in_force(db, venue)])
+
+
+def trust_ever(db: Session, keys: CentreKeys, venue: str | None = None) -> KeyRing:
+    """The keys in force and those that were, each with its term: what a package is proved and checked with (K-2)."""
+    query = select(RetiredKey)
+    if venue is not None:
+        query = query.where(RetiredKey.venue == venue)
+    retired = [PublicKey.from_dict(row.key) for row in db.exec(query)]
+    return KeyRing([keys.public(), *retired, *_in_force(db, venue)])
+
+
+def _in_force(db: Session, venue: str | None) -> list[PublicKey]:
     query = select(Party).where(col(Party.revoked_at).is_(None))
     if venue is not None:
         query = query.where(Party.venue == venue)
-    return KeyRing([keys.public(), *(PublicKey.from_dict(party.signing_key) for party in db.exec(query))])
+    return [PublicKey.from_dict(party.signing_key) for party in db.exec(query)]
+
+
+def retire(db: Session, party: Party) -> None:
+    """End the term of a party's key now; what it signed until now can still be checked."""
+    key = {**party.signing_key, "until": stamp(now(db))}
+    db.merge(RetiredKey(name=party.name, public=str(key["public"]), venue=party.venue, key=key))
+
+
+def known_keys(db: Session, name: str) -> list[PublicKey]:
+    """Every key that a party ever had, in order of epoch."""
+    rows = [row.key for row in db.exec(select(RetiredKey).where(RetiredKey.name == name))]
+    party = db.get(Party, name)
+    if party is not None and party.signing_key["public"] not in [row["public"] for row in rows]:
+        rows.append(party.signing_key)
+    return sorted((PublicKey.from_dict(row) for row in rows), key=lambda key: key.epoch)

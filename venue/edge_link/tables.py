@@ -101,6 +101,16 @@ class Party(Table, table=True):
     seen_at: datetime | None = None
 
 
+class RetiredKey(Table, table=True):
+    """A party's signing key that was replaced or revoked, with its `until`: what it signed before stays good (K-2)."""
+
+    __tablename__ = "retired_key"
+    name: str = Field(primary_key=True)
+    public: str = Field(primary_key=True)
+    venue: str
+    key: dict[str, Any] = Field(sa_type=JSON)
+
+
 class EnrolmentCode(Table, table=True):
     """A one-time code, stored hashed, good for 15 minutes and one use."""
 

@@ -208,6 +208,8 @@ def approve(
     try:
         row = enrolment.approve(db, enrolment_id, body.fingerprint, actor.name, _ca(request), keys)
     except enrolment.EnrolmentError as error:
+        # A fingerprint that differs is a sign of a man in the middle: its audit row stays.
+        db.commit()
         raise refuse(409, str(error)) from error
     return EnrolmentRead.model_validate(row, from_attributes=True)
 
