@@ -1,44 +1,38 @@
 """What the example venue costs when nothing happens but recording: memory a process, CPU together.
 
-Starts the whole stage in a folder of its own, lets every room record (a session in each room would do the same:
-the plan's cameras are all told to record), waits until all is calm, then measures.
+Starts the whole stage in a folder of its own with every camera told to record, has the edge load its face models as
+the first visit of a day does (an expert is drawn, comes and is compared), waits until all is calm, then measures.
 `python -m benchmarks.idle --json FILE`
 """
 
 import shutil
 import tempfile
 import time
-from datetime import timedelta
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import psutil
+import tomli_w
 
 from benchmarks.form import exit_with, figure, finish, options
 from contract.clock import SystemClock
-from scripts.stage.home import Stage
-from scripts.stage.story.clients import Centre
-from scripts.stage.story.steps.before import stamp
+from scripts.stage.home import SetUpFailed, Stage
+from scripts.stage.story.play import close_scene, open_scene
+from scripts.stage.story.report import Report
+from scripts.stage.story.steps import arrival, before
 
 CALM_SECONDS = 20.0
 
 
-def book_every_room(stage: Stage) -> None:
-    """One session over all bookable rooms, opening at once, so that their cameras record."""
-    now = SystemClock().now()
-    rooms = [r["id"] for r in stage.plan["rooms"] if r.get("bookable", True)]
-    staff = Centre(stage.centre_url, "staff", stage.accounts["staff"]["password"])
-    body = {
-        "project_code": "BENCH-IDLE",
-        "title": "示例：静态负载",
-        "kind": "evaluation",
-        "checkin_opens_at": stamp(now + timedelta(seconds=4)),
-        "starts_at": stamp(now + timedelta(seconds=6)),
-        "ends_at": stamp(now + timedelta(hours=1)),
-        "rooms": [{"room": room, "purpose": "evaluation"} for room in rooms],
-    }
-    staff.post("/sessions", body)
-    staff.close()
+def record_always(stage: Stage) -> int:
+    """Tell every camera of the home's venue file to record; how many there are."""
+    path = stage.config / "venue.toml"
+    plan = tomllib.loads(path.read_text(encoding="utf-8"))
+    for camera in plan["cameras"]:
+        camera["record"] = "always"
+    path.write_text(tomli_w.dumps(plan), encoding="utf-8")
+    return len(plan["cameras"])
 
 
 def processes(stage: Stage) -> dict[str, list[psutil.Process]]:
@@ -62,19 +56,38 @@ def memory_mb(group: list[psutil.Process]) -> float:
     return sum(p.memory_info().rss for p in group) / 1e6
 
 
-def load_faces(stage: Stage) -> str:
-    """Have the edge load its face models, as the first visit of the day does."""
-    return str(stage.health().get("faces", "not reported"))
+def load_faces(stage: Stage) -> None:
+    """One drawn expert is compared at the kiosk and goes home again. SetUpFailed when no face was judged."""
+    scene = open_scene(stage, Report())
+    try:
+        before.register(scene)
+        before.book(scene)
+        before.draw(scene)
+        arrival.checkin_open(scene)
+        shown = scene.walker.identify(scene.drawn[0], "face")
+        scene.kiosk.act("cancel")
+    finally:
+        close_scene(scene)
+    judged = [f["body"] for f in stage.ledger() if f["kind"] == "identity_checked"]
+    if not any(b["method"] == "face" and b["result"] == "matched" for b in judged):
+        raise SetUpFailed(f"no face was compared: the kiosk shows {shown['screen']}, judged {judged}")
+
+
+def recording(stage: Stage) -> set[str]:
+    """Cameras that finalised a segment or hold one open that grew within the last seconds."""
+    folder, now = stage.home / "recordings", SystemClock().now().timestamp()
+    files = [p for p in folder.glob("*/*/*/*.m*") if now - p.stat().st_mtime < 3.0]
+    return {p.relative_to(folder).parts[0] for p in files}
 
 
 def measure(stage: Stage, seconds: float) -> dict[str, dict[str, Any]]:
     """The figures."""
     groups = processes(stage)
-    before = {name: cpu_seconds(group) for name, group in groups.items()}
+    before_ = {name: cpu_seconds(group) for name, group in groups.items()}
     began = time.monotonic()
     time.sleep(seconds)
     took = time.monotonic() - began
-    cpu = {name: 100 * (cpu_seconds(group) - before[name]) / took for name, group in groups.items()}
+    cpu = {name: 100 * (cpu_seconds(group) - before_[name]) / took for name, group in groups.items()}
     ours = ("venue", "venue-edge", "venue-recorder", "venue-witness", "mosquitto")
     figures = {
         "centre_mb": figure(memory_mb(groups["venue"]), "MB", 300),
@@ -92,10 +105,13 @@ def main() -> int:
     stage = Stage(home, free=True)
     try:
         stage.prepare()
+        cameras = record_always(stage)
         stage.start()
-        book_every_room(stage)
+        load_faces(stage)
         time.sleep(CALM_SECONDS)
-        print(f"faces: {load_faces(stage)}")
+        busy = recording(stage)
+        if len(busy) != cameras:
+            raise SetUpFailed(f"{len(busy)} of {cameras} cameras record: {sorted(busy)}")
         return finish("idle", began, measure(stage, wanted.seconds), wanted.json)
     finally:
         stage.stop()

@@ -37,7 +37,9 @@ def run(config: Config) -> None:
     from devices.build import BuildError
     from edge_agent.journal import JournalError
     from edge_agent.main import Edge
-    from edge_agent.start_up import AlreadyRunning
+    from edge_agent.start_up import AlreadyRunning, one_heap
+
+    one_heap()
 
     try:
         edge = Edge(settings, SystemClock())

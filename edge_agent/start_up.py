@@ -1,5 +1,6 @@
 """What the composition root makes before its parts: the folder's lock, drivers, faces, limits, tokens."""
 
+import ctypes
 import fcntl
 import os
 import secrets
@@ -15,6 +16,9 @@ from devices.build import DeviceSet, build_devices
 from devices.ports import FaceMatcher, Listener
 from edge_agent.settings import EdgeSettings
 
+M_ARENA_MAX = -8
+"""malloc.h: the most heaps that glibc may keep."""
+
 
 @dataclass(frozen=True, slots=True)
 class AlreadyRunning(Exception):
@@ -24,6 +28,16 @@ class AlreadyRunning(Exception):
 
     def __str__(self) -> str:
         return f"{self.path}: another edge is running on this folder"
+
+
+def one_heap() -> None:
+    """Let every thread take memory from one heap, before threads start.
+
+    glibc gives each its own otherwise, and never returns what the face models needed while they were loaded.
+    """
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):
+        libc.mallopt(M_ARENA_MAX, 1)
 
 
 def only_one(path: Path) -> int:
