@@ -4,6 +4,7 @@ Used by edge and witness alike; `docs/design/keys.md` says what the loss of each
 """
 
 import json
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,6 +112,25 @@ def request_certificate(keys: Keys) -> bytes:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, keys.name)])
     request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(private, SHA256())
     return request.public_bytes(Encoding.PEM)
+
+
+def check_certificate(keys: Keys) -> None:
+    """Our certificate is issued to us and fits our key and CA file. Raises KeyFileError saying what to do."""
+    files = keys.files
+    try:
+        certificate = x509.load_pem_x509_certificate(files.certificate.read_bytes())
+        context = ssl.create_default_context(cafile=str(files.ca))
+        context.load_cert_chain(str(files.certificate), str(files.tls_key))
+    except (OSError, ValueError) as error:
+        raise KeyFileError(
+            f"{files.certificate}: cannot be used with {files.tls_key.name} and {files.ca.name} ({error});"
+            " enrol this box again"
+        ) from error
+    names = [str(name.value) for name in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+    if names != [keys.name]:
+        raise KeyFileError(
+            f"{files.certificate}: issued to {', '.join(names)}, this is {keys.name}; enrol this box again"
+        )
 
 
 def load_trust(files: KeyFolder) -> KeyRing:

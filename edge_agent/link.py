@@ -87,6 +87,11 @@ class Link:
         return self._mqtt.connected
 
     @property
+    def trouble(self) -> str:
+        """Why the broker could not be reached at the last try; empty while it answers."""
+        return self._mqtt.trouble
+
+    @property
     def acknowledged(self) -> int:
         """Highest seq in a good receipt."""
         return self._acked

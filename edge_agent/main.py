@@ -32,7 +32,7 @@ from edge_agent.hands import Equipment, SiteHands
 from edge_agent.health import DeviceStates, disk_watch, room_watch
 from edge_agent.inbox import Inbox, Party
 from edge_agent.journal import Journal
-from edge_agent.keys import Keys, load_trust
+from edge_agent.keys import Keys, check_certificate, load_trust
 from edge_agent.keys import load as load_keys
 from edge_agent.kiosk_desk import KioskFront, KioskParts, kiosk_tokens
 from edge_agent.link import Handlers, Link
@@ -62,6 +62,7 @@ class Edge:
         self.name, venue = f"{self.plan.venue.id}.edge", self.plan.venue.id
         self._lock = only_one(settings.folder / "edge.lock")
         self.keys: Keys = load_keys(settings.folder / "keys", self.name)
+        check_certificate(self.keys)
         self._stop = threading.Event()
         self._servers: list[threading.Thread] = []
         self._build_engine(venue)
@@ -350,6 +351,7 @@ class Edge:
             "name": self.name, "boot": self.journal.boot, "version": version("jianzheng"),
             "simulated": self.plan.venue.simulated, "journal_size": self.journal.size,
             "acknowledged": self.link.acknowledged, "link": self.link.online,
+            "link_trouble": self.link.trouble,
             "recorder": self.recorder.connected, "devices": dict(self.states.states),
             "faces": "FACE_DISABLED" if self.faces is None else self.faces.available(),
             "open_sittings": [r.sitting for r in self.engine.rosters.open],

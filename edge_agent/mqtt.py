@@ -6,6 +6,7 @@ away; nothing waits in it: what must survive is resent from the journal.
 
 import json
 import ssl
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -56,6 +57,10 @@ class Mqtt:
             CallbackAPIVersion.VERSION2, client_id=broker.name, protocol=MQTTProtocolVersion.MQTTv5
         )
         self._client.reconnect_delay_set(*RECONNECT_SECONDS)
+        self.trouble = ""
+        """Why the last try failed: `their_certificate`, `our_certificate`, `unreachable` or the broker's word."""
+        self._accepted = False
+        self._client.on_connect_fail = lambda _client, _data: self._failed(sys.exc_info()[1])
         self._client.on_connect, self._client.on_disconnect = self._connected, self._disconnected
         self._client.on_subscribe, self._client.on_message = self._subscribed, self._arrived
         self._client.will_set(self._up("status"), self._status_bytes(online=False), qos=1, retain=True)
@@ -104,14 +109,16 @@ class Mqtt:
         self, client: Client, _data: Any, _flags: ConnectFlags, reason: ReasonCode, _props: Properties | None
     ) -> None:
         if reason.is_failure:
-            _log.warning("mqtt_refused", reason=str(reason))
+            self._trouble(str(reason))
             return
+        self._accepted = True
         client.subscribe(f"down/{self._broker.name}/#", qos=1)
 
     def _subscribed(
         self, _client: Client, _data: Any, _mid: int, _codes: list[ReasonCode], _props: Properties | None
     ) -> None:
         _log.info("mqtt_up", broker=f"{self._broker.host}:{self._broker.port}")
+        self.trouble = ""
         self.publish("status", self._status_bytes(online=True), retain=True)
         self._on_up(True)
 
@@ -120,7 +127,21 @@ class Mqtt:
         _props: Properties | None,
     ) -> None:  # fmt: skip
         _log.info("mqtt_down", reason=str(reason))
+        if not self._accepted:
+            # TLS 1.3 tells a client only after its own handshake that it was refused.
+            self._trouble("our_certificate")
+        self._accepted = False
         self._on_up(False)
+
+    def _failed(self, error: BaseException | None) -> None:
+        """Called by paho while it handles what went wrong."""
+        theirs = isinstance(error, ssl.SSLCertVerificationError)
+        self._trouble("their_certificate" if theirs else "unreachable")
+
+    def _trouble(self, word: str) -> None:
+        if word != self.trouble:
+            _log.warning("mqtt_refused", reason=word, broker=f"{self._broker.host}:{self._broker.port}")
+        self.trouble = word
 
     def _arrived(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
         correlation = getattr(message.properties, "CorrelationData", None)

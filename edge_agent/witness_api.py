@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from contract.handshakes import tell_refusals
 from edge_agent.keys import KeyFolder
 
 _log = structlog.get_logger(__name__)
@@ -108,12 +109,15 @@ def build(desk: WitnessDesk, witness: str) -> FastAPI:
 
 
 def server(app: FastAPI, host: str, port: int, files: KeyFolder) -> uvicorn.Server:
-    """A server with our certificate that demands one of our CA from the other side."""
+    """A server with our certificate that demands one of our CA from the other side, and tells whom it refused."""
     config = uvicorn.Config(
         app, host=host, port=port, http=PeerProtocol, ws="none", lifespan="off", access_log=False, log_config=None,
         ssl_certfile=_text(files.certificate), ssl_keyfile=_text(files.tls_key), ssl_ca_certs=_text(files.ca),
         ssl_cert_reqs=2,
     )  # fmt: skip
+    config.load()
+    assert config.ssl is not None
+    tell_refusals(config.ssl, lambda reason: _log.warning("witness_port_refused", peer="", reason=reason))
     return uvicorn.Server(config)
 
 

@@ -21,8 +21,8 @@ import typer
 from contract.clock import Clock, SystemClock, stamp
 from contract.keys import KeyFileError
 from edge_agent.enrol_command import CaFingerprint, CentreUrl, Code, enrol_box
+from edge_agent.keys import check_certificate, load_trust
 from edge_agent.keys import load as load_keys
-from edge_agent.keys import load_trust
 from edge_agent.mqtt import Arrived, Broker, Mqtt
 from edge_agent.terminal import read_settings, set_up_logs, wrong_use
 from edge_agent.witness_judge import Refused, Witness
@@ -41,6 +41,7 @@ class WitnessProcess:
     def __init__(self, settings: WitnessSettings, clock: Clock) -> None:
         self._settings, self._clock = settings, clock
         keys = load_keys(settings.folder / "keys", settings.name)
+        check_certificate(keys)
         enrolled, self._store = load_trust(keys.files), WitnessStore(settings.folder)
         self.witness = Witness(settings.venue, keys, lambda: self._store.trust(enrolled), self._store, clock)
         self._keys = keys

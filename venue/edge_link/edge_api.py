@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import IO, Any, Protocol, TypeVar
 
+import structlog
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
@@ -27,6 +28,8 @@ from venue.edge_link import enrolment
 from venue.edge_link.ca import Ca
 from venue.edge_link.keys import CentreKeys
 from venue.edge_link.tables import Enrolment, Party
+
+log = structlog.get_logger(__name__)
 
 _T = TypeVar("_T")
 _FRESH = timedelta(minutes=5)
@@ -180,11 +183,16 @@ def _believe(request: Request, body_sha256: str) -> str:
         party = db.get(Party, name)
     known = party is not None and party.revoked_at is None and name.endswith(".edge")
     if party is None or not known or not _is_fresh(request, date):
-        raise _refuse(401, "edge.not_believed")
+        raise _not_believed(name, "unknown" if party is None else "revoked_or_stale")
     message = f"jianzheng-request-v1\n{request.method}\n{request.url.path}\n{date}\n{body_sha256}".encode()
     if not PublicKey.from_dict(party.signing_key).verifies(_signature(request), message):
-        raise _refuse(401, "edge.not_believed")
+        raise _not_believed(name, "signature")
     return name
+
+
+def _not_believed(name: str, reason: str) -> HTTPException:
+    log.warning("edge_port_refused", edge=name[:40], reason=reason)
+    return _refuse(401, "edge.not_believed")
 
 
 def _signature(request: Request) -> bytes:

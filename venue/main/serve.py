@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import structlog
 import uvicorn
 
+from contract.handshakes import tell_refusals
 from venue.main.compose import Centre
 from venue.settings import Settings
 
@@ -37,16 +38,19 @@ def _pages_server(centre: Centre) -> _Server:
 
 
 def _edge_server(centre: Centre) -> _Server:
+    """Whoever brings a certificate brings one of ours; who does not is told in the log."""
     at = centre.settings.edge_port
     pki = centre.settings.under_home(centre.settings.pki.folder)
-    return _Server(
-        uvicorn.Config(
-            centre.edge_port, host=at.host, port=at.port, log_config=None, access_log=False, lifespan="off",
-            ssl_certfile=str(pki / "centre-chain.pem"), ssl_keyfile=str(pki / "centre.key"),
-            ssl_ca_certs=str(pki / "ca.pem"), ssl_cert_reqs=ssl.CERT_OPTIONAL, timeout_graceful_shutdown=3,
-            proxy_headers=False, server_header=False,
-        )
+    config = uvicorn.Config(
+        centre.edge_port, host=at.host, port=at.port, log_config=None, access_log=False, lifespan="off",
+        ssl_certfile=str(pki / "centre-chain.pem"), ssl_keyfile=str(pki / "centre.key"),
+        ssl_ca_certs=str(pki / "ca.pem"), ssl_cert_reqs=ssl.CERT_OPTIONAL, timeout_graceful_shutdown=3,
+        proxy_headers=False, server_header=False,
     )  # fmt: skip
+    config.load()
+    assert config.ssl is not None
+    tell_refusals(config.ssl, lambda reason: log.warning("edge_port_refused", reason=reason))
+    return _Server(config)
 
 
 class PortTaken(Exception):
