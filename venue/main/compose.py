@@ -34,7 +34,7 @@ from venue.experts import tables as expert_tables
 from venue.experts.settings import ExpertSettings
 from venue.identity import api as identity_api
 from venue.identity import service as identity_service
-from venue.main import operations_api
+from venue.main import disk, operations_api
 from venue.main.pages import pages_router
 from venue.main.scheduler import Scheduler
 from venue.main.shield import Shield, add_errors
@@ -63,7 +63,7 @@ _ROUTERS = (
     identity_api, sites_api, operations_api, bookings_api, sessions_api, experts_api, supervision_api, archive_api,
 )  # fmt: skip
 _HANDLERS = (link_handlers, site_handlers, session_handlers, supervision_handlers, archive_handlers)
-_DUTIES = (*link_duties, *session_duties, *archive_duties)
+_DUTIES = (*link_duties, *session_duties, *archive_duties, *disk.duties)
 
 
 def routers() -> list[APIRouter]:
@@ -198,6 +198,7 @@ def _health(state: Mapping[str, Any]) -> Response:
     """200 when it serves; the body says whether broker and duties are well."""
     link, scheduler = state["link"], state["scheduler"]
     body = {"serving": True, "broker": link.connected(), "duties": scheduler.alive()}
+    body["disk"] = disk.state(state["settings"])
     return Response(json.dumps(body), media_type="application/json")
 
 
