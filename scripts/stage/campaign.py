@@ -35,7 +35,7 @@ from scripts.stage.story.visit import SIGNATURE, Walker, mono_us
 
 TARGETS = ("venue-edge", "recorder", "venue", "venue-witness", "mosquitto")
 PATIENCE = 90.0
-WINDOW = 7.0
+WINDOW = 5.5
 """An admission takes about this long; the kill falls somewhere in it."""
 TROUBLE = (httpx.HTTPError, Refused, TimeoutError, KeyError)
 
