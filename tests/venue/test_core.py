@@ -3,6 +3,7 @@
 import json
 import socket
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,15 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlmodel import SQLModel
+from sqlmodel import SQLModel, select
+from sqlmodel.sql.sqltypes import UTCDateTime
 from typer.testing import CliRunner
 
 from contract.clock import FakeClock
 from tests.venue.core import Journal, enrol, open_centre, rows, standing
 from tests.venue.web import EXAMPLE, Web, web
 from venue import cli
-from venue.db import Database, alarms, audit, outbox
+from venue.db import Database, alarms, audit, now, outbox
 from venue.db.duties import Desk, Duty, DutyRun
 from venue.db.migrate import migrate
 from venue.edge_link.duties import watch_parties
@@ -75,6 +77,19 @@ def test_the_migrations_make_exactly_the_tables(database: Database) -> None:
         context = MigrationContext.configure(connection, opts={"render_as_batch": True})
         differences = compare_metadata(context, SQLModel.metadata)
     assert not [d for d in differences if "uq_alarm_standing" not in str(d)]
+
+
+def test_a_stored_time_is_aware_utc_in_every_table(database: Database) -> None:
+    columns = [c for table in SQLModel.metadata.tables.values() for c in table.columns]
+    times = [c for c in columns if issubclass(c.type.python_type, datetime)]
+    assert len(times) > 20
+    assert {str(c): type(c.type).__name__ for c in times if not isinstance(c.type, UTCDateTime)} == {}
+    with database.writing() as db:
+        audit.write(db, "cli", "thing.made", "t")
+        at = now(db)
+    with database.reading() as db:
+        stored = db.exec(select(audit.AuditRow)).one().at
+    assert (stored, stored.utcoffset()) == (at, timedelta(0))
 
 
 def test_every_guard_is_in_the_database(database: Database) -> None:

@@ -12,4 +12,4 @@ SQLModel.metadata.naming_convention = {
 
 
 class Table(SQLModel):
-    """Parent of all tables. Plain `datetime` annotations are aware UTC (SQLModel's UTCDateTime); keep them plain."""
+    """Parent of all tables. Plain `datetime` annotations are aware UTC (SQLModel's UTCDateTime, keeps I-17)."""

@@ -329,6 +329,7 @@ def _guard() -> None:
     op.execute(
         "CREATE UNIQUE INDEX uq_alarm_standing ON alarm (origin, alarm, subject) WHERE cleared_at IS NULL"
     )
+    # The three hands of the pool and the three administrators, whatever the code above it does (keeps I-15).
     for verb in ("INSERT", "UPDATE"):
         op.execute(  # the only variable parts are the two verbs above
             f"CREATE TRIGGER user_role_exclusion_{verb.lower()} BEFORE {verb} ON user_role WHEN EXISTS ("  # noqa: S608
