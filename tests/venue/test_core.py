@@ -3,14 +3,14 @@
 import json
 import socket
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import DateTime, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import SQLModel, select
 from sqlmodel.sql.sqltypes import UTCDateTime
@@ -81,7 +81,7 @@ def test_the_migrations_make_exactly_the_tables(database: Database) -> None:
 
 def test_a_stored_time_is_aware_utc_in_every_table(database: Database) -> None:
     columns = [c for table in SQLModel.metadata.tables.values() for c in table.columns]
-    times = [c for c in columns if issubclass(c.type.python_type, datetime)]
+    times = [c for c in columns if isinstance(c.type, UTCDateTime | DateTime)]
     assert len(times) > 20
     assert {str(c): type(c.type).__name__ for c in times if not isinstance(c.type, UTCDateTime)} == {}
     with database.writing() as db:
