@@ -7,10 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from scripts.stage.story.steps.rewrite import rewrite_history
-
 from scripts.stage.story.context import Scene
 from scripts.stage.story.steps.after import verify
+from scripts.stage.story.steps.rewrite import rewrite_history
 
 Forgery = Callable[[Path], str]
 """Changes a copy of the package; answers the word that a finding must name."""
