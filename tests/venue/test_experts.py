@@ -110,6 +110,42 @@ def test_commitments_are_durable_before_anything_is_revealed(centre: Centre) -> 
     assert seen == [("committed", ["centre", "operator", "witness"], None)]
 
 
+@pytest.mark.req("X2")
+def test_a_session_cancelled_while_the_witness_is_asked_gets_no_roster(centre: Centre) -> None:
+    register(centre)
+    made = book(centre)
+    staff = centre.client("venue_staff")
+
+    def cancel() -> None:
+        assert (
+            staff.post(f"/sessions/{made['id']}/actions/cancel", json={"reason": "示例"}).status_code == 200
+        )
+
+    centre.witness.before_reveal = cancel
+    refused = hold(centre, made["id"])
+    assert (refused.status_code, refused.json()["detail"]["key"]) == (409, "session.wrong_state")
+    with centre.database.reading() as db:
+        assert [row.state for row in db.exec(select(Draw))] == ["aborted"]
+        assert db.get(SignedDocument, ("V01.edge", "roster", made["sittings"][0]["id"])) is None
+
+
+@pytest.mark.req("X2")
+def test_a_sitting_moved_while_the_witness_is_asked_gets_a_roster_for_its_new_time(centre: Centre) -> None:
+    register(centre)
+    made = book(centre)
+    booking = made["sittings"][0]["rooms"][0]["booking"]
+    later = centre.clock.now() + timedelta(days=1)
+
+    def move() -> None:
+        times = {"starts_at": stamp(later), "ends_at": stamp(later + timedelta(hours=3)), "reason": "示例"}
+        assert centre.client("venue_staff").patch(f"/bookings/{booking}", json=times).status_code == 200
+
+    centre.witness.before_reveal = move
+    assert hold(centre, made["id"]).status_code == 201
+    body = centre.document("roster", made["sittings"][0]["id"])["body"]
+    assert body["checkin_opens_at"] == stamp(later)
+
+
 def every_byte(home: Path) -> Iterator[tuple[str, bytes]]:
     """Everything stored but the private keys: database, write-ahead log, whatever else lies there."""
     for path in sorted(home.rglob("*")):
@@ -511,7 +547,7 @@ def test_a_broken_draw_is_ended_after_a_crash(centre: Centre) -> None:
         frame = frame_of(db, db.get_one(TradingSession, made["id"]), sitting)
     table = draw.Table(centre.database, open_vault(centre.home / "centre" / "keys"), Cut(), 1)
     with pytest.raises(PowerCut):
-        draw.hold(table, "operator", frame, draw.Wanted([Seat("A08", SEATS)]))
+        draw.hold(table, "operator", lambda _: frame, draw.Wanted([Seat("A08", SEATS)]))
     assert hold(centre, made["id"]).json()["detail"]["key"] == "draw.already_held"
     centre.clock.advance(301)
     duties.end_broken_draws(centre.desk)

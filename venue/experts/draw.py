@@ -6,8 +6,8 @@ sealed. A draw that broke off is `aborted` and stays visible: nobody can quietly
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import structlog
@@ -55,24 +55,32 @@ class Table:
     pool_percent: int = rules.POOL_PERCENT
 
 
+Framing = Callable[[Session], Frame]
+"""The sitting as it stands in this transaction; raises DrawRefused when it may not be drawn for (any more)."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Open:
     """A draw between its commitments and its shares."""
 
     id: str
+    venue: str
     pool: Sequence[Candidate]
     pool_commitment: str
     own: Mapping[str, bytes]
     commitments: Mapping[str, str]
 
 
-def hold(table: Table, actor: str, frame: Frame, wanted: Wanted) -> Draw:
-    """Draw for a sitting. Raises DrawRefused or RosterRefused; whatever broke off is kept as aborted."""
-    opened = _begin(table, actor, frame, wanted)
+def hold(table: Table, actor: str, framing: Framing, wanted: Wanted) -> Draw:
+    """Draw for a sitting. Raises DrawRefused or RosterRefused; whatever broke off is kept as aborted.
+
+    The witness may take seconds: the sitting is read again when the roster is issued, as it was moved or cancelled.
+    """
+    opened = _begin(table, actor, framing, wanted)
     try:
-        committed = _commit(table, frame, opened)
-        shares = _reveal(table, frame, committed)
-        return _seat(table, actor, frame, committed, shares, wanted.seats)
+        committed = _commit(table, opened)
+        shares = _reveal(table, committed)
+        return _seat(table, actor, framing, committed, shares, wanted.seats)
     except Exception as error:
         _abort(table, opened.id, _reason(error))
         if isinstance(error, NoAnswer):
@@ -88,9 +96,10 @@ def _reason(error: Exception) -> str:
     return "draw.not_enrolled" if isinstance(error, roster.RosterRefused) else "draw.interrupted"
 
 
-def _begin(table: Table, actor: str, frame: Frame, wanted: Wanted) -> _Open:
+def _begin(table: Table, actor: str, framing: Framing, wanted: Wanted) -> _Open:
     """Fix the pool and this process's two shares. One draw stands for a session."""
     with table.database.writing() as db:
+        frame = framing(db)
         if standing(db, frame.session) is not None:
             raise DrawRefused("draw.already_held")
         roster.recipients(db, frame.venue)
@@ -103,7 +112,7 @@ def _begin(table: Table, actor: str, frame: Frame, wanted: Wanted) -> _Open:
             "operator": wanted.operator_share or secrets.token_bytes(rules.SHARE_BYTES),
         }
         opened = _Open(
-            draw_id, pool, rules.pool_commitment(draw_id, pool, wanted.seats), own,
+            draw_id, frame.venue, pool, rules.pool_commitment(draw_id, pool, wanted.seats), own,
             {holder: rules.commitment(draw_id, holder, share) for holder, share in own.items()},
         )  # fmt: skip
         db.add(_row(db, actor, frame, opened, wanted.seats))
@@ -124,10 +133,10 @@ def _seats_plain(seats: Sequence[Seat]) -> list[dict[str, Any]]:
     return [{"specialty": seat.specialty, "count": seat.count} for seat in seats]
 
 
-def _commit(table: Table, frame: Frame, opened: _Open) -> _Open:
+def _commit(table: Table, opened: _Open) -> _Open:
     """The witness commits, and all three commitments are durable before anyone reveals."""
     body = {"draw": opened.id, "pool_commitment": opened.pool_commitment}
-    reply = table.asks.ask(f"{frame.venue}.witness", "draw_commit", body, table.witness_timeout_s)
+    reply = table.asks.ask(f"{opened.venue}.witness", "draw_commit", body, table.witness_timeout_s)
     committed = reply.get("commitment")
     if not reply.get("ok") or not _is_hash(committed):
         raise DrawRefused("draw.witness_refused")
@@ -137,17 +146,17 @@ def _commit(table: Table, frame: Frame, opened: _Open) -> _Open:
         row.commitments, row.state = commitments, "committed"
         db.add(row)
         audit.write(db, "centre", "draw.committed", row.id, {"commitments": commitments})
-    return _Open(opened.id, opened.pool, opened.pool_commitment, opened.own, commitments)
+    return replace(opened, commitments=commitments)
 
 
 def _is_hash(value: object) -> bool:
     return isinstance(value, str) and len(value) == 64 and set(value) <= set("0123456789abcdef")
 
 
-def _reveal(table: Table, frame: Frame, committed: _Open) -> dict[str, bytes]:
+def _reveal(table: Table, committed: _Open) -> dict[str, bytes]:
     """The witness's share, checked against its commitment, beside our own."""
     body = {"draw": committed.id, "commitments": [committed.commitments[holder] for holder in rules.HOLDERS]}
-    reply = table.asks.ask(f"{frame.venue}.witness", "draw_reveal", body, table.witness_timeout_s)
+    reply = table.asks.ask(f"{committed.venue}.witness", "draw_reveal", body, table.witness_timeout_s)
     try:
         share = bytes.fromhex(str(reply.get("share")))
     except ValueError as error:
@@ -160,7 +169,7 @@ def _reveal(table: Table, frame: Frame, committed: _Open) -> dict[str, bytes]:
 def _seat(
     table: Table,
     actor: str,
-    frame: Frame,
+    framing: Framing,
     committed: _Open,
     shares: Mapping[str, bytes],
     seats: Sequence[Seat],
@@ -170,7 +179,7 @@ def _seat(
     members = _aliased(drawn)
     record = _record(committed, shares, seats, drawn, members)
     with table.database.writing() as db:
-        row = _standing_row(db, committed.id, "committed")
+        frame, row = framing(db), _standing_row(db, committed.id, "committed")
         row.sealed, row.state, row.ended_at = table.vault.seal_to_notifier(record), "drawn", now(db)
         db.add(row)
         roster.publish(db, table.vault, frame, members)

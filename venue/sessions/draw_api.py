@@ -11,9 +11,9 @@ from venue.db import Database, Reading, Writing, audit, now
 from venue.edge_link.requests import Asking
 from venue.experts import draw
 from venue.experts.api import Specialty, vault_for
-from venue.experts.draw import Table, Wanted
+from venue.experts.draw import Framing, Table, Wanted
 from venue.experts.draw_cli import plain
-from venue.experts.roster import RosterRefused
+from venue.experts.roster import Frame, RosterRefused
 from venue.experts.rules import DrawRefused, Seat
 from venue.experts.settings import expert_settings
 from venue.experts.tables import Draw, DrawDisclosure
@@ -23,6 +23,7 @@ from venue.sessions import service
 from venue.sessions.documents import frame_of
 from venue.sessions.rules import State
 from venue.sessions.staff_api import find_session
+from venue.sessions.tables import TradingSession
 
 router = APIRouter(tags=["draw"])
 _DRAWABLE = (State.BOOKED, State.PREPARED, State.CHECKING_IN)
@@ -67,6 +68,18 @@ def _out(db: Session, row: Draw) -> DrawOut:
     return DrawOut(**fields, aborted_before=len(list(db.exec(aborted))))
 
 
+def _framing(session: str) -> Framing:
+    """The session's sitting as it stands when asked, while it may be drawn for."""
+
+    def frame(db: Session) -> Frame:
+        row = db.get_one(TradingSession, session)
+        if row.state not in _DRAWABLE:
+            raise DrawRefused("session.wrong_state", {"state": row.state, "event": "draw"})
+        return frame_of(db, row, service.sittings_of(db, row.id)[0])
+
+    return frame
+
+
 @router.post("/sessions/{session}/draw", operation_id="hold_draw", status_code=201)
 def hold_draw(
     request: Request,
@@ -78,10 +91,7 @@ def hold_draw(
     """Hold the draw. 409 with the reason: pool too small, already held, witness away, edge not enrolled."""
     database: Database = request.app.state.database
     with database.reading() as db:
-        row = find_session(db, session)
-        if row.state not in _DRAWABLE:
-            raise refuse(409, "session.wrong_state", state=row.state, event="draw")
-        frame = frame_of(db, row, service.sittings_of(db, row.id)[0])
+        find_session(db, session)
     settings = expert_settings(request.app.state.settings)
     table = Table(
         database, vault_for(request), asks, settings.witness_timeout_s, settings.pool_at_least_percent
@@ -89,7 +99,7 @@ def hold_draw(
     seats = [Seat(seat.specialty, seat.count) for seat in wanted.seats]
     share = None if wanted.operator_share is None else bytes.fromhex(wanted.operator_share)
     try:
-        held = draw.hold(table, actor.name, frame, Wanted(seats, wanted.avoid_employers, share))
+        held = draw.hold(table, actor.name, _framing(session), Wanted(seats, wanted.avoid_employers, share))
     except DrawRefused as error:
         raise refuse(409, error.key, **error.params) from error
     except RosterRefused as error:
