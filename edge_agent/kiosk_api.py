@@ -6,8 +6,10 @@ Names leave here only to the screen of the person they belong to; nothing here i
 
 import asyncio
 import hmac
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,11 +17,20 @@ from fastapi import Depends, FastAPI, Header, HTTPException, Request, UploadFile
 from fastapi.responses import FileResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, Field
+from starlette.datastructures import Headers
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from edge_agent.request_guard import RequestGuard, TurnedAway
 
 MAX_FRAMES = 12
 MAX_FRAME_BYTES = 2 << 20
 MAX_VALUE = 1 << 20
+MAX_STREAMS = 8
+"""Screens of one kiosk at a time; the oldest stream ends when a page opens one more."""
+MAX_CONNECTIONS = 200
+"""Far more than the pages of a venue need, far less than the files that this process may hold open."""
+_FORM_ROOM = 64 << 10
 POLL_SECONDS = 0.15
 HEARTBEAT_SECONDS = 10.0
 
@@ -63,12 +74,33 @@ class KioskDesk:
     health: Callable[[], dict[str, Any]]
 
 
+def _is_own(tokens: Mapping[str, str], kiosk: str, token: str) -> bool:
+    expected = tokens.get(kiosk, "")
+    return bool(expected) and hmac.compare_digest(expected.encode(), token.encode())
+
+
 def _own(request: Request, kiosk: str, x_kiosk_token: Annotated[str, Header()] = "") -> str:
     """The path's kiosk, once the page's token is that kiosk's."""
-    expected = request.app.state.tokens.get(kiosk, "")
-    if not expected or not hmac.compare_digest(expected.encode(), x_kiosk_token.encode()):
+    if not _is_own(request.app.state.tokens, kiosk, x_kiosk_token):
         raise HTTPException(403, {"key": "kiosk.not_yours", "params": {}})
     return kiosk
+
+
+def _stranger(tokens: Mapping[str, str], scope: Scope) -> TurnedAway | None:
+    """Who has no token is refused before a byte of the body is read."""
+    parts = scope["path"].split("/")
+    if parts[1:3] != ["kiosk", "api"]:
+        return None
+    kiosk = parts[3] if len(parts) > 3 else ""
+    known = _is_own(tokens, kiosk, Headers(scope=scope).get("X-Kiosk-Token", ""))
+    return None if known else TurnedAway(403, "kiosk.not_yours")
+
+
+def _longest(path: str) -> int:
+    """Bytes of a body that a path may take."""
+    if path.endswith("/frames"):
+        return MAX_FRAMES * MAX_FRAME_BYTES + _FORM_ROOM
+    return MAX_VALUE + _FORM_ROOM if path.endswith("/actions") else 0
 
 
 Own = Annotated[str, Depends(_own)]
@@ -78,6 +110,7 @@ def build(desk: KioskDesk, pages: Path) -> FastAPI:
     """The app; `pages` is the folder of built pages (absent: the API alone)."""
     app = FastAPI(title="Edge: kiosk and signs", version="1", docs_url=None, redoc_url=None)
     app.state.tokens = desk.tokens
+    app.add_middleware(RequestGuard, refuse=partial(_stranger, desk.tokens), most=_longest)
     _add_kiosk(app, desk)
     _add_public(app, desk)
     _serve_pages(app, pages)
@@ -86,6 +119,7 @@ def build(desk: KioskDesk, pages: Path) -> FastAPI:
 
 def _add_kiosk(app: FastAPI, desk: KioskDesk) -> None:
     """What a kiosk's own page may do."""
+    streams: dict[str, deque[object]] = {}
 
     @app.get("/kiosk/api/{kiosk}/screen", operation_id="kiosk_screen")
     def screen(kiosk: Own) -> Screen:
@@ -93,7 +127,10 @@ def _add_kiosk(app: FastAPI, desk: KioskDesk) -> None:
 
     @app.get("/kiosk/api/{kiosk}/screens", operation_id="kiosk_screens", response_class=EventSourceResponse)
     async def screens(kiosk: Own) -> AsyncIterator[ServerSentEvent]:
-        async for event in _screens(desk, kiosk):
+        newest = streams.setdefault(kiosk, deque(maxlen=MAX_STREAMS))
+        mine = object()
+        newest.append(mine)
+        async for event in _screens(desk, kiosk, lambda: mine in newest):
             yield event
 
     @app.get("/kiosk/api/{kiosk}/place", operation_id="kiosk_place")
@@ -134,12 +171,14 @@ async def _read_frames(frames: list[UploadFile]) -> list[bytes]:
     return jpegs
 
 
-async def _screens(desk: KioskDesk, kiosk: str) -> AsyncIterator[ServerSentEvent]:
+async def _screens(
+    desk: KioskDesk, kiosk: str, is_wanted: Callable[[], bool]
+) -> AsyncIterator[ServerSentEvent]:
     """The screen now, again whenever it changes, and at least every heartbeat."""
     shown: dict[str, Any] | None = None
     quiet = 0.0
     seen = -1
-    while True:
+    while is_wanted():
         version = desk.version()
         if version != seen or quiet >= HEARTBEAT_SECONDS:
             seen, current = version, desk.screen(kiosk)

@@ -162,6 +162,7 @@ class Edge:
             uvicorn.Config(
                 app, host=settings.kiosk.host, port=settings.kiosk.port, ws="none", lifespan="off",
                 access_log=False, log_config=None, timeout_graceful_shutdown=2,
+                limit_concurrency=kiosk_api.MAX_CONNECTIONS,
             )
         )  # fmt: skip
         desk = witness_desk.desk(self.engine, self.checkpoints, self.rosters, self.alarms)

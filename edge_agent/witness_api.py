@@ -12,15 +12,18 @@ from typing import Annotated, Any
 
 import structlog
 import uvicorn
-from fastapi import FastAPI, HTTPException, Query, Request
-from pydantic import BaseModel
+from fastapi import FastAPI, HTTPException, Query
+from pydantic import BaseModel, Field
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from contract.handshakes import tell_refusals
 from edge_agent.keys import KeyFolder
+from edge_agent.request_guard import RequestGuard, TurnedAway
 
 _log = structlog.get_logger(__name__)
+MAX_BODY = 64 << 20
+"""A roster's inner layer as base64, for the largest panel and then some."""
 
 
 class Cosigned(BaseModel):
@@ -38,8 +41,8 @@ class Inner(BaseModel):
 class Refusal(BaseModel):
     """The witness will not: `subject` is a sitting or a size, `reason` a key."""
 
-    subject: str
-    reason: str
+    subject: Annotated[str, Field(max_length=100)]
+    reason: Annotated[str, Field(max_length=100)]
 
 
 class WitnessDesk(BaseModel):
@@ -74,25 +77,25 @@ def build(desk: WitnessDesk, witness: str) -> FastAPI:
     """The app; only the certificate of `witness` (`V01.witness`) is let in."""
     app = FastAPI(title="Witness port", docs_url=None, redoc_url=None, openapi_url=None)
 
-    def known(request: Request) -> None:
-        peer = request.scope.get("extensions", {}).get("peer", "")
-        if peer != witness:
-            _log.warning("witness_port_refused", peer=peer)
-            raise HTTPException(403, {"key": "witness.not_you", "params": {}})
+    def stranger(scope: Scope) -> TurnedAway | None:
+        peer = scope.get("extensions", {}).get("peer", "")
+        if peer == witness:
+            return None
+        _log.warning("witness_port_refused", peer=peer)
+        return TurnedAway(403, "witness.not_you")
+
+    app.add_middleware(RequestGuard, refuse=stranger, most=lambda path: MAX_BODY)
 
     @app.get("/witness/pending")
-    def pending(request: Request, size: Annotated[int, Query(ge=0)] = 0) -> dict[str, Any]:
-        known(request)
+    def pending(size: Annotated[int, Query(ge=0)] = 0) -> dict[str, Any]:
         return desk.pending(size)
 
     @app.post("/witness/cosignatures")
-    def cosignatures(request: Request, body: Cosigned) -> dict[str, bool]:
-        known(request)
+    def cosignatures(body: Cosigned) -> dict[str, bool]:
         return {"new": desk.cosigned(body.note)}
 
     @app.post("/witness/rosters/{sitting}")
-    def rosters(request: Request, sitting: str, body: Inner) -> dict[str, bool]:
-        known(request)
+    def rosters(sitting: str, body: Inner) -> dict[str, bool]:
         try:
             desk.roster(sitting, base64.b64decode(body.inner, validate=True))
         except (binascii.Error, ValueError) as error:
@@ -100,8 +103,7 @@ def build(desk: WitnessDesk, witness: str) -> FastAPI:
         return {"ok": True}
 
     @app.post("/witness/refusals")
-    def refusals(request: Request, body: Refusal) -> dict[str, bool]:
-        known(request)
+    def refusals(body: Refusal) -> dict[str, bool]:
         desk.refused(body.subject, body.reason)
         return {"ok": True}
 

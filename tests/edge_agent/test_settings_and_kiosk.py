@@ -1,5 +1,6 @@
 """Bad configuration is told by file, line and key; the kiosk's API lets in its own page only; duties are watched."""
 
+import contextlib
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from fastapi.testclient import TestClient
 from contract.clock import FakeClock
 from contract.config_file import ConfigError, load
 from contract.envelope import FactDraft, Record
-from edge_agent import kiosk_api
+from edge_agent import kiosk_api, witness_api
 from edge_agent.alarms import Alarms
 from edge_agent.duties import Duties, Duty
 from edge_agent.journal import Journal
@@ -120,6 +121,52 @@ def test_only_the_own_page_is_let_in(tmp_path: Path) -> None:
     assert client.get("/signs/api/doors/vault").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/kiosk/api/kiosk-1/actions", {}, 403),
+        ("/kiosk/api/kiosk-1/frames", {}, 403),
+        ("/kiosk/api/kiosk-1/actions", OWN, 413),
+        ("/kiosk/api/kiosk-1/frames", OWN, 413),
+        ("/signs/api/doors/eval-1", {}, 405),
+    ],
+)
+async def test_an_endless_body_is_not_read(
+    path: str, headers: dict[str, str], status: int, tmp_path: Path
+) -> None:
+    """A stranger's not at all, the own page's as far as a rightful one can reach."""
+    app = kiosk_api.build(Kiosk().desk(), tmp_path / "none")
+    read = 0
+    answers: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        nonlocal read
+        read += 1 << 20
+        assert read < 64 << 20, "read on and on"
+        begin = b'--b\r\nContent-Disposition: form-data; name="frames"; filename="a"\r\n\r\n'
+        first = begin if path.endswith("frames") and read == 1 << 20 else b""
+        return {"type": "http.request", "body": first + b"a" * (1 << 20), "more_body": True}
+
+    async def send(message: Any) -> None:
+        answers.append(message)
+
+    kind = "multipart/form-data; boundary=b" if path.endswith("frames") else "application/json"
+    raw = [
+        (name.lower().encode(), value.encode()) for name, value in {**headers, "Content-Type": kind}.items()
+    ]
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "headers": raw,
+        "query_string": b"",
+        "http_version": "1.1",
+    }
+    await app(scope, receive, send)
+    assert answers[0]["status"] == status
+    assert read <= (26 << 20 if status == 413 else 0)
+
+
 def test_pages_keep_their_deep_links(tmp_path: Path) -> None:
     (tmp_path / "assets").mkdir()
     (tmp_path / "kiosk.html").write_text("kiosk page")
@@ -161,6 +208,16 @@ def test_a_changed_screen_is_pushed(served: tuple[Kiosk, int]) -> None:
         assert '"gate"' in next(lines)
 
 
+def test_streams_without_end_push_out_the_oldest(served: tuple[Kiosk, int]) -> None:
+    _, port = served
+    url = f"http://127.0.0.1:{port}/kiosk/api/kiosk-1/screens"
+    with httpx.Client(headers=OWN, timeout=5) as client, contextlib.ExitStack() as open_streams:
+        first, *_ = [
+            open_streams.enter_context(client.stream("GET", url)) for _ in range(kiosk_api.MAX_STREAMS + 1)
+        ]
+        assert any('"idle"' in line for line in list(first.iter_lines())), "shown, then ended"
+
+
 def test_a_duty_that_does_not_run_is_an_alarm_until_it_runs(tmp_path: Path) -> None:
     clock = FakeClock()
     journal = Journal.open(tmp_path / "journal.db", "V01", clock)
@@ -188,3 +245,31 @@ def test_a_duty_that_does_not_run_is_an_alarm_until_it_runs(tmp_path: Path) -> N
     assert Alarms(journal, record).standing() == []
     duties.stop()
     journal.close()
+
+
+async def test_the_witness_port_reads_nothing_of_another_party() -> None:
+    """Any party of our CA gets a connection; only the witness gets a hearing."""
+    desk = witness_api.WitnessDesk(
+        pending=lambda size: {"size": size}, cosigned=lambda note: False, roster=lambda sitting, inner: None,
+        refused=lambda subject, reason: None,
+    )  # fmt: skip
+    app = witness_api.build(desk, "V01.witness")
+    read, answers = 0, list[Any]()
+
+    async def receive() -> dict[str, Any]:
+        nonlocal read
+        read += 1 << 20
+        return {"type": "http.request", "body": b"[" * (1 << 20), "more_body": True}
+
+    async def send(message: Any) -> None:
+        answers.append(message)
+
+    for peer, status, most in (("V01.edge", 403, 0), ("", 403, 0), ("V01.witness", 413, 80 << 20)):
+        read = 0
+        answers.clear()
+        scope = {
+            "type": "http", "method": "POST", "path": "/witness/rosters/T1", "query_string": b"", "http_version": "1.1",
+            "headers": [(b"content-type", b"application/json")], "extensions": {"peer": peer},
+        }  # fmt: skip
+        await app(scope, receive, send)
+        assert (answers[0]["status"], read <= most) == (status, True), peer
