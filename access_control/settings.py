@@ -24,7 +24,6 @@ class Settings:
     """An act whose answer did not come by then is unknown (keeps I-5)."""
     lane_timeout_s: int = 120
     kiosk_idle_s: int = 60
-    kiosk_warning_s: int = 10
     message_s: int = 8
     """How long a kiosk shows an answer that belongs to nobody."""
     locker_settle_s: int = 3

@@ -25,10 +25,6 @@ PROOF = "data/proof/"
 INCLUSION, CONSISTENCY, KEYS = "inclusion.json", "consistency.json", "keys.json"
 """Proof files of a venue in `data/proof/VENUE/`, beside `checkpoints/SIZE.note`, `timestamps/SIZE.tsr`."""
 
-ITEM_FIELDS = ("path", "kind", "title_key", "from", "until", "term", "bytes", "sha256")
-"""Fields of a catalogue item; `from` and `until` are stamps or null, `term` is `{years, source}` or null."""
-ITEM_KINDS = ("journal", "completeness", "recording", "document", "proof")
-
 TRUST_FILE = "trust.json"
 """In the folder given to `--trust`: `{"keys": [...]}` in the form of `keys.PublicKey.as_dict`."""
 
@@ -85,7 +81,11 @@ def completeness(session: str, venues: Mapping[str, Mapping[str, Any]]) -> dict[
 
 
 def catalogue(session: str, project: str, items: list[dict[str, Any]]) -> dict[str, Any]:
-    """`catalogue.json`: one item for every other payload file, in order of path."""
+    """`catalogue.json`: one item for every other payload file, in order of path.
+
+    An item: `path, kind` (of `kind_of`), `title_key, from, until` (stamps or null), `term` (`{months, source}` or null;
+    with `years` where they are whole), `bytes, sha256`.
+    """
     ordered = sorted(items, key=lambda item: str(item["path"]))
     return {"v": VERSION, "session": session, "project": project, "items": ordered}
 

@@ -178,7 +178,9 @@ class VenuePlan(_Part):
         secret = {room.id for room in self.rooms if room.secret}
         for camera in self.cameras:
             if camera.record == "always" and camera.room in secret:
-                raise ValueError(f'camera {camera.id} stands in a secret room: write record = "sessions" (I-18)')
+                raise ValueError(
+                    f'camera {camera.id} stands in a secret room: write record = "sessions" (I-18)'
+                )
         return self
 
     def _references(self) -> list[tuple[str, str, set[str]]]:

@@ -1,23 +1,21 @@
 """One owner thread a port: everything that is said on a wire is a job on this thread.
 
-Jobs that people wait for (`Priority.ACT`) go before checks (`VERIFY`), checks before polls (`POLL`); a job
-has the wire to itself until it ends. A port that is not there is opened again with back-off; acts that
+Jobs that people wait for go before polls, in the order in which they were asked; a job has the wire to itself
+until it ends. A port that is not there is opened again with back-off; acts that
 come meanwhile are refused at once, because nothing was sent. Nothing is ever sent twice from here.
 """
 
 import errno
-import heapq
-import itertools
 import os
 import random
 import select
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
-from enum import IntEnum
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import serial
@@ -34,14 +32,6 @@ _IDLE_LISTEN_S = 0.05
 _GAP_S = 0.15
 _WHY_CLOSED = {errno.EAGAIN: "port_busy", errno.EACCES: "port_forbidden", errno.EPERM: "port_forbidden"}
 _SILENCE_S, _SETTLE_AT_MOST_S = 0.03, 0.3
-
-
-class Priority(IntEnum):
-    """Lower goes first."""
-
-    ACT = 0
-    VERIFY = 1
-    POLL = 2
 
 
 class NotSentError(Exception):
@@ -171,13 +161,11 @@ class Rider(Protocol):
     listens: bool
 
 
-@dataclass(order=True)
+@dataclass(frozen=True, slots=True)
 class _Job:
-    priority: Priority
-    number: int
-    run: Callable[[Wire], Any] = field(compare=False)
-    future: Future[Any] = field(compare=False)
-    asked_at: float = field(compare=False)
+    run: Callable[[Wire], Any]
+    future: Future[Any]
+    asked_at: float
 
 
 class Bus:
@@ -187,8 +175,7 @@ class Bus:
         self.name, self._endpoint = name, endpoint
         self._riders: list[Rider] = []
         self._due: dict[int, float] = {}
-        self._jobs: list[_Job] = []
-        self._numbers = itertools.count()
+        self._jobs: deque[_Job] = deque()
         self._wake = threading.Condition()
         self._open = False
         self._stopping = False
@@ -220,15 +207,14 @@ class Bus:
         if self._thread.is_alive():
             self._thread.join()
 
-    def submit(self, priority: Priority, run: Callable[[Wire], T]) -> Future[T]:
+    def submit(self, run: Callable[[Wire], T]) -> Future[T]:
         """Queue a job. The future ends with its value or NotSentError, PortLostError, NoAnswerError."""
         future: Future[T] = Future()
         with self._wake:
             if not self._open or self._stopping:
                 future.set_exception(NotSentError("port is not open"))
                 return future
-            job = _Job(priority, next(self._numbers), run, future, time.monotonic())
-            heapq.heappush(self._jobs, job)
+            self._jobs.append(_Job(run, future, time.monotonic()))
             self._wake.notify_all()
         return future
 
@@ -244,7 +230,7 @@ class Bus:
             _log.warning("act_failed", bus=self.name, error=type(error).__name__)
             answer.set_result(Result.REFUSED if isinstance(error, NotSentError) else Result.UNKNOWN)
 
-        self.submit(Priority.ACT, run).add_done_callback(settle)
+        self.submit(run).add_done_callback(settle)
         return answer
 
     # ---- on the bus thread ----
@@ -313,7 +299,7 @@ class Bus:
 
     def _next_job(self) -> _Job | None:
         with self._wake:
-            return heapq.heappop(self._jobs) if self._jobs else None
+            return self._jobs.popleft() if self._jobs else None
 
     def _run(self, job: _Job, wire: Wire) -> None:
         if not job.future.set_running_or_notify_cancel():

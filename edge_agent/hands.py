@@ -75,10 +75,6 @@ class SiteHands:
         self._faces.submit(self._judge, kiosk, visit, tuple(frames), taken_us)
         return True
 
-    def face_wanted(self, kiosk: str) -> bool:
-        """Whether the kiosk's page should send pictures now."""
-        return kiosk in self._wanted
-
     def _unlock(self, act: Unlock) -> None:
         door = self._equipment.doors.get(act.door)
 

@@ -7,7 +7,7 @@ import pytest
 from small_site import drivers, eventually, mono_us, write_plan
 
 from devices.build import BuildError, build_devices
-from devices.bus import Bus, NotSentError, Priority
+from devices.bus import Bus, NotSentError
 from devices.endpoint import EndpointError, SerialEndpoint, TcpEndpoint, parse_endpoint
 from devices.ports import DeviceEvent, DeviceHealth, HealthState, Result
 from tests.simulated import simulated_venue
@@ -100,5 +100,5 @@ def test_a_port_is_ours_alone(tmp_path: Path) -> None:
 def test_a_job_on_a_closed_bus_is_not_sent() -> None:
     bus = Bus("none", parse_endpoint("serial:/nowhere/at/all"))
     with pytest.raises(NotSentError):
-        bus.submit(Priority.ACT, lambda wire: wire.write(b"x")).result(1)
+        bus.submit(lambda wire: wire.write(b"x")).result(1)
     assert bus.act(lambda wire: Result.DONE).result(1) is Result.REFUSED

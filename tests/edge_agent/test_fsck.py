@@ -145,11 +145,6 @@ def test_a_missing_row(home: Home) -> None:
     } <= home.found()
 
 
-def state_and_find(home: Home, *drafts: FactDraft) -> set[tuple[str, str]]:
-    home.state(*drafts)
-    return home.found()
-
-
 @pytest.mark.parametrize(
     ("spoil", "expected"),
     [

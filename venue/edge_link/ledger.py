@@ -47,12 +47,6 @@ def load_tree(db: Session, edge: str) -> Tree:
     return Tree(bytes.fromhex(value) for value in db.exec(query))
 
 
-def facts_of_session(db: Session, session: str, after: int = 0, limit: int = 1000) -> list[FactRecord]:
-    """Facts of a session in order of arrival, from `position` > after."""
-    query = select(LedgerFact).where(LedgerFact.session == session, col(LedgerFact.position) > after)
-    return [record(row) for row in db.exec(query.order_by(col(LedgerFact.position)).limit(limit))]
-
-
 def raw_of_session(db: Session, edge: str, session: str) -> Sequence[bytes]:
     """The stored bytes of a session's facts from one edge, in order of seq (`data/journal/VENUE.jsonl`)."""
     query = select(LedgerFact.raw).where(LedgerFact.session == session, LedgerFact.edge == edge)

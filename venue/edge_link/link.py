@@ -22,6 +22,7 @@ from paho.mqtt.properties import Properties
 
 from contract.canonical import canonical
 from contract.ids import uuid7
+from contract.replies import Status
 from contract.signing import seal
 from venue.db import Database, now, outbox
 from venue.edge_link import commands, documents
@@ -165,11 +166,11 @@ class Link:
             self._publish(f"down/{sender}/replies", reply, correlation=correlation)
 
     def _on_status(self, sender: str, message: MQTTMessage) -> None:
-        status = json.loads(message.payload or b"{}")
+        status = Status.read(json.loads(message.payload))
         with self._database.writing() as db:
             party = db.get(Party, sender)
             if party is not None:
-                party.online, party.boot = bool(status.get("online")), status.get("boot")
+                party.online, party.boot = status.online, status.boot
                 party.seen_at = now(db)
                 db.add(party)
 
