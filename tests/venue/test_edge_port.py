@@ -256,3 +256,33 @@ def test_garbled_questions_are_refused(at: Web, journal: Journal) -> None:
         headers = signed(at, journal, "POST", path, data)
         answer = at.browser(edge_port=True).post(path, content=data, headers=headers)
         assert answer.status_code == 422, data
+
+
+@pytest.mark.parametrize("signature", [b"", b"AAAA", b"\xe9\xe9", b"!!"])
+def test_a_strangers_body_is_not_read(at: Web, journal: Journal, signature: bytes) -> None:
+    read = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal read
+        while read < 64 << 20:
+            read += 1 << 20
+            yield b"\0" * (1 << 20)
+
+    path = f"/edge/segments/{'0' * 64}"
+    true = signed(at, journal, "PUT", path, b"")
+    headers = [(name.encode(), true[name].encode()) for name in ("X-Edge", "X-Date")]
+    headers.append((b"X-Signature", signature))
+    answer = at.browser(edge_port=True).put(path, content=endless(), headers=headers)
+    assert (answer.status_code, answer.json()["detail"]["key"]) == (401, "edge.not_believed")
+    assert read <= 2 << 20
+
+
+def test_a_box_that_asks_to_be_let_in_sends_no_more_than_an_application(at: Web) -> None:
+    answer = at.browser(edge_port=True).post("/edge/enrolments", content=b"[" * (9 << 20))
+    assert answer.status_code == 413
+
+
+def test_evidence_that_is_no_list_is_refused(at: Web, journal: Journal) -> None:
+    path, data = "/edge/sessions/s/evidence", b'{"session":"s","lost":7}'
+    headers = signed(at, journal, "POST", path, data)
+    assert at.browser(edge_port=True).post(path, content=data, headers=headers).status_code == 422

@@ -5,7 +5,6 @@ body is received whole (spooled) before it is believed.
 """
 
 import base64
-import binascii
 import hashlib
 import tempfile
 from collections.abc import Callable, Iterator
@@ -35,7 +34,10 @@ _T = TypeVar("_T")
 _FRESH = timedelta(minutes=5)
 _CHUNK = 1 << 20
 _IN_MEMORY = 4 << 20
+_SIGNATURE_BYTES = 64
 MAX_SEGMENT = 512 << 20
+MAX_BODY = 8 << 20
+"""Of everything but a segment: the hashes of a long session, with room."""
 
 
 class Intake(Protocol):
@@ -129,8 +131,11 @@ def evidence_router(intake: Intake) -> APIRouter:
     @router.post("/sessions/{session}/evidence", status_code=204, operation_id="evidence_complete")
     async def evidence(request: Request, session: str) -> None:
         def tell(got: Received) -> None:
+            body = got.json()
+            if not isinstance(body.get("lost", []), list):
+                raise _refuse(422, "edge.bad_body")
             with _database(request).writing() as db:
-                intake.evidence(db, got.edge, session, got.json())
+                intake.evidence(db, got.edge, session, body)
 
         await _serve(request, tell)
 
@@ -162,7 +167,8 @@ def _put(intake: Intake, got: Received, sha256: str) -> None:
 
 
 async def _serve(request: Request, serve: Callable[[Received], _T]) -> _T:
-    """Spool the body, believe it, then work on it in a thread."""
+    """Refuse a stranger, spool the body, believe it, then work on it in a thread."""
+    await run_in_threadpool(_sender, request)
     digest = hashlib.sha256()
     with tempfile.SpooledTemporaryFile(_IN_MEMORY) as body:
         size = 0
@@ -178,16 +184,24 @@ async def _serve(request: Request, serve: Callable[[Received], _T]) -> _T:
 
 def _believe(request: Request, body_sha256: str) -> str:
     """Name of the edge that signed this request; 401 for anything else."""
+    party, date = _sender(request), request.headers["X-Date"]
+    message = f"jianzheng-request-v1\n{request.method}\n{request.url.path}\n{date}\n{body_sha256}".encode()
+    if not PublicKey.from_dict(party.signing_key).verifies(_signature(request), message):
+        raise _not_believed(party.name, "signature")
+    return party.name
+
+
+def _sender(request: Request) -> Party:
+    """Who claims to have signed this, before a byte of the body is read; 401 for whom we would not believe anyway."""
     name, date = request.headers.get("X-Edge", ""), request.headers.get("X-Date", "")
     with _database(request).reading() as db:
         party = db.get(Party, name)
     known = party is not None and party.revoked_at is None and name.endswith(".edge")
     if party is None or not known or not _is_fresh(request, date):
         raise _not_believed(name, "unknown" if party is None else "revoked_or_stale")
-    message = f"jianzheng-request-v1\n{request.method}\n{request.url.path}\n{date}\n{body_sha256}".encode()
-    if not PublicKey.from_dict(party.signing_key).verifies(_signature(request), message):
+    if len(_signature(request)) != _SIGNATURE_BYTES:
         raise _not_believed(name, "signature")
-    return name
+    return party
 
 
 def _not_believed(name: str, reason: str) -> HTTPException:
@@ -198,7 +212,7 @@ def _not_believed(name: str, reason: str) -> HTTPException:
 def _signature(request: Request) -> bytes:
     try:
         return base64.b64decode(request.headers.get("X-Signature", ""), validate=True)
-    except binascii.Error:
+    except ValueError:  # also what is not ASCII
         return b""
 
 

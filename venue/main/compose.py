@@ -207,5 +207,6 @@ def edge_app(state: Mapping[str, Any]) -> FastAPI:
     app = _app(state, "jianzheng edge port")
     app.include_router(edge_api.enrolment_router(state["ca"], state["keys"]))
     app.include_router(edge_api.evidence_router(make_intake(state["settings"], state["database"])))
-    app.add_middleware(Shield, max_body=edge_api.MAX_SEGMENT, https=True)
+    longer = {"/edge/segments/": edge_api.MAX_SEGMENT}
+    app.add_middleware(Shield, max_body=edge_api.MAX_BODY, https=True, longer=longer)
     return app

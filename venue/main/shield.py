@@ -1,6 +1,7 @@
 """What stands before every answer: security headers, a limit for bodies, and one shape for errors."""
 
 import secrets
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -30,11 +31,17 @@ HEADERS = {
 
 
 class Shield:
-    """ASGI middleware: headers on every answer, 413 for bodies over the limit (also without Content-Length)."""
+    """ASGI middleware: headers on every answer, 413 for bodies over the limit (also without Content-Length).
 
-    def __init__(self, app: ASGIApp, *, max_body: int, https: bool) -> None:
+    `longer`: paths that begin so may take that many bytes instead.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, max_body: int, https: bool, longer: Mapping[str, int] | None = None
+    ) -> None:
         self._app = app
         self._max_body = max_body
+        self._longer = longer or {}
         self._https = https
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -42,13 +49,14 @@ class Shield:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        seen = 0
+        seen, path = 0, scope["path"]
+        most = next((n for start, n in self._longer.items() if path.startswith(start)), self._max_body)
 
         async def limited() -> Message:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > self._max_body:
+            if seen > most:
                 raise HTTPException(413, "too large")
             return message
 
