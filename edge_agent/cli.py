@@ -1,4 +1,4 @@
-"""`venue-edge`: run, enrol, devices, fsck. Exits 0, 1 (it does not hold) or 2 (wrong use)."""
+"""`venue-edge`: run, enrol, devices, fsck, openapi. Exits 0, 1 (it does not hold) or 2 (wrong use)."""
 
 import json
 import time
@@ -68,6 +68,18 @@ def enrol(
         settings.folder / "keys", name, centre or settings.centre.url, ca_fingerprint, code,
         texts=(settings.messages, settings.message_language), as_json=as_json,
     )  # fmt: skip
+
+
+@app.command()
+def openapi() -> None:
+    """Print the OpenAPI description of what kiosk and door signs are served."""
+    from edge_agent import kiosk_api
+
+    def unasked(*_: object) -> Any:
+        raise AssertionError("described, never asked")
+
+    desk = kiosk_api.KioskDesk({}, {}, unasked, unasked, unasked, unasked, unasked, unasked)
+    print(json.dumps(kiosk_api.build(desk, Path("none")).openapi(), ensure_ascii=False))
 
 
 @app.command()
