@@ -16,6 +16,7 @@ from typing import Any
 
 import structlog
 
+from devices.jpeg_size import jpeg_size
 from devices.ports import FaceJudgement, FaceResult
 
 _log = structlog.get_logger(__name__)
@@ -26,6 +27,8 @@ PINNED = {
     EMBEDDER: "0ba9fbfa01b5270c96627c4ef784da859931e02f04419c829e83484087c34e79",
 }
 _LONGEST_JPEG, _LONGEST_SIDE = 8_000_000, 960
+_MOST_PIXELS = 16_000_000
+"""More than any camera of a kiosk gives; 48 MB when unfolded."""
 _REFERENCE_WIDTH = 300
 
 
@@ -198,8 +201,10 @@ class _Eyes:
 
     def _picture(self, jpeg: bytes) -> Any:
         cv2 = self._cv2
-        data = self._np.frombuffer(jpeg, self._np.uint8)
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR) if 0 < len(jpeg) <= _LONGEST_JPEG else None
+        claimed = jpeg_size(jpeg) if len(jpeg) <= _LONGEST_JPEG else None
+        if claimed is None or not 0 < claimed[0] * claimed[1] <= _MOST_PIXELS:
+            raise UnusableError("not_a_picture")
+        image = cv2.imdecode(self._np.frombuffer(jpeg, self._np.uint8), cv2.IMREAD_COLOR)
         if image is None:
             raise UnusableError("not_a_picture")
         height, width = image.shape[:2]

@@ -1,6 +1,7 @@
 """Faces with the pinned models and the public test pictures that set-up fetched."""
 
 import os
+import resource
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from devices.face_sface import DETECTOR, EMBEDDER, SFaceMatcher
+from devices.jpeg_size import jpeg_size
 from devices.ports import FaceResult
 
 CACHE = Path(os.environ.get("JIANZHENG_CACHE", Path(__file__).parents[2] / "var" / "cache"))
@@ -120,3 +122,31 @@ def test_models_taken_away_while_running(tmp_path: Path) -> None:
     data[1000] ^= 1
     (folder / EMBEDDER).write_bytes(data)
     assert matcher.available() == "FACE_MODEL_HASH"
+
+
+def claiming(height: int, width: int) -> bytes:
+    """A small JPEG whose head claims another size."""
+    small = bytearray(jpeg(np.zeros((64, 64, 3), np.uint8)))
+    at = small.find(b"\xff\xc0") + 5
+    small[at : at + 4] = height.to_bytes(2, "big") + width.to_bytes(2, "big")
+    return bytes(small)
+
+
+def test_the_size_is_read_from_the_head():
+    assert jpeg_size(jpeg(np.zeros((48, 64, 3), np.uint8))) == (48, 64)
+    assert jpeg_size(claiming(32_000, 32_000)) == (32_000, 32_000)
+    assert jpeg_size(b"\xff\xd8\xff\xff\xff" + jpeg(np.zeros((48, 64, 3), np.uint8))[3:]) == (48, 64)
+    png = cv2.imencode(".png", np.zeros((8, 8, 3), np.uint8))[1].tobytes()
+    for odd in (b"", b"\xff\xd8", png, b"\xff\xd8\xff\xd8\xff\xc0", b"\xff\xd8\xff\xe0\x00\x00" + bytes(20)):
+        assert jpeg_size(odd) is None
+
+
+@needs_models
+@pytest.mark.parametrize("size", [(32_000, 32_000), (0, 64), (65_535, 300)])
+def test_a_picture_that_would_unfold_to_gigabytes_is_not_decoded(
+    matcher: SFaceMatcher, size: tuple[int, int]
+):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    judged = matcher.compare(claiming(*size), [claiming(*size)])
+    assert judged.result is FaceResult.UNAVAILABLE
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000
