@@ -275,6 +275,7 @@ def test_a_revoked_party_loses_its_live_connection_and_does_not_come_back(
         assert party is not None
         party.certificate_serial = serial
         db.add(party)
+    other, began = Hand(broker, "V02.edge"), CLOCK.mono_us()
     with database.writing() as db:
         names = enrolment.revoke(db, "V01.edge", "security", broker.ca, KEYS)
     with database.writing() as db:
@@ -283,7 +284,10 @@ def test_a_revoked_party_loses_its_live_connection_and_does_not_come_back(
     broker.process.wait()
     broker.start()
     wait_for(lambda: not edge.client.is_connected())
+    assert CLOCK.mono_us() - began < 60_000_000
     wait_for(link.connected, 15)
+    wait_for(other.client.is_connected, 15)
+    other.close()
     journal.state()
     with pytest.raises((RuntimeError, ValueError)):
         edge.publish("up/V01.edge/facts", journal.payload())
