@@ -1,6 +1,9 @@
 """Signing in, and the exclusions that the database keeps (I-15, I-16)."""
 
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -29,7 +32,7 @@ def audited(at: Web) -> list[str]:
 
 def wrong(at: Web, name: str, password: str) -> str:
     answer = at.browser().post("/api/sign-in", json={"name": name, "password": password})
-    assert answer.status_code == 401
+    assert answer.status_code in (401, 429)
     return str(answer.json()["detail"]["key"])
 
 
@@ -152,8 +155,47 @@ def test_a_demo_account_does_not_sign_in_in_production(at: Web) -> None:
     with at.database.writing() as db:
         service.add_user(db, "demo", "demo", PASSWORD, demo=True, by="cli")
     production = at.centre.settings.model_copy(update={"production": True})
-    with at.database.writing() as db, pytest.raises(service.IdentityError, match=r"identity\.wrong"):
-        service.sign_in(db, "demo", PASSWORD, production)
+    with pytest.raises(service.IdentityError, match=r"identity\.wrong"):
+        service.sign_in(at.database, "demo", PASSWORD, production)
+
+
+def test_many_attempts_at_once_get_no_more_tries(at: Web) -> None:
+    at.add("staff", "venue_staff")
+    with ThreadPoolExecutor(16) as hands:
+        keys = list(hands.map(lambda n: wrong(at, "staff", f"guess {n}"), range(24)))
+    keys += [wrong(at, "staff", "one more") for _ in range(6)]
+    assert keys.count("identity.wrong") <= at.centre.settings.identity.wrong_passwords
+    assert keys[-1] == "identity.locked"
+    assert set(keys) <= {"identity.wrong", "identity.locked", "identity.busy"}
+    assert audited(at).count("user.locked") == 1
+
+
+def test_strangers_who_try_names_do_not_keep_others_from_writing(at: Web) -> None:
+    stop = threading.Event()
+
+    def flood() -> None:
+        while not stop.is_set():
+            wrong(at, "nobody", PASSWORD)
+
+    with ThreadPoolExecutor(12) as hands:
+        floods = [hands.submit(flood) for _ in range(12)]
+        longest = 0.0
+        for _ in range(10):
+            began = time.monotonic()
+            with at.database.writing() as db:
+                db.get(User, "x")
+            longest = max(longest, time.monotonic() - began)
+        stop.set()
+        assert all(one.result() is None for one in floods)
+    assert longest < 2.0
+
+
+@pytest.mark.parametrize("name", ["centre", "cli", "unknown", "v01.edge", "v01.witness"])
+def test_nobody_bears_the_name_of_an_actor_that_is_no_person(at: Web, name: str) -> None:
+    at.add("security", "security_admin")
+    new = {"name": name, "display": "示例", "password": PASSWORD}
+    answer = at.browser("security").post("/api/users", json=new)
+    assert (answer.status_code, answer.json()["detail"]["key"]) == (409, "identity.name_taken")
 
 
 def test_every_role_has_a_permission_and_every_administrator_a_rival(at: Web) -> None:

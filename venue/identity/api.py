@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from sqlmodel import col, select
 
-from venue.db import Reading, Writing
+from venue.db import Database, Reading, Writing
 from venue.identity import service
 from venue.identity.gate import COOKIE, CSRF_COOKIE, Actor, refuse, require, signed_in_actor
 from venue.identity.tables import User, UserRole
@@ -58,20 +58,20 @@ class Grant(BaseModel):
 
 
 @router.post("/sign-in", operation_id="sign_in")
-def sign_in(db: Writing, request: Request, response: Response, body: SignIn) -> Me:
+def sign_in(request: Request, response: Response, body: SignIn) -> Me:
     """Sign in; sets the session cookie and the CSRF cookie that unsafe requests repeat as `X-CSRF`."""
     settings: Settings = request.app.state.settings
+    database: Database = request.app.state.database
     try:
-        token, csrf = service.sign_in(db, body.name, body.password, settings)
+        token, csrf = service.sign_in(database, body.name, body.password, settings)
     except service.IdentityError as error:
-        db.commit()
-        raise refuse(401, str(error)) from error
+        raise refuse(429 if str(error) == "identity.busy" else 401, str(error)) from error
     secure = bool(settings.web.certificate)
     age = settings.web.sign_in_hours * 3600
     response.set_cookie(COOKIE, token, max_age=age, httponly=True, secure=secure, samesite="strict")
     response.set_cookie(CSRF_COOKIE, csrf, max_age=age, secure=secure, samesite="strict")
-    db.flush()
-    return _me(service.actor_of(db, token))
+    with database.reading() as db:
+        return _me(service.actor_of(db, token))
 
 
 @router.post("/sign-out", operation_id="sign_out")
