@@ -5,8 +5,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from test_archive import closed, package_of, send  # type: ignore[import-not-found]
-from test_edge_port import application, approve, ask, code_for  # type: ignore[import-not-found]
+from test_archive import closed, package_of, send
+from test_edge_port import application, approve, ask, code_for
 
 from contract.keys import SigningKey
 from tests.venue.web import Web, web

@@ -14,6 +14,7 @@ from venue.bookings.service import BookingRefused
 from venue.bookings.settings import BookingSettings, booking_settings
 from venue.bookings.tables import Booking, BookingChange
 from venue.db import Reading, now
+from venue.db.inputs import Instant
 from venue.identity import Actor, require
 from venue.identity.gate import refuse
 from venue.settings import Settings
@@ -61,8 +62,8 @@ class CheckIn(BaseModel):
 
     room: str
     purpose: str
-    starts_at: datetime
-    ends_at: datetime
+    starts_at: Instant
+    ends_at: Instant
     people: int = Field(default=1, ge=1)
     equipment: list[str] = []
     but_sitting: str | None = None
@@ -134,8 +135,8 @@ def refused(error: BookingRefused) -> HTTPException:
 def list_bookings(
     db: Reading,
     _: Annotated[Actor, require("bookings.read")],
-    since: Annotated[datetime | None, Query(alias="from")] = None,
-    until: datetime | None = None,
+    since: Annotated[Instant | None, Query(alias="from")] = None,
+    until: Instant | None = None,
 ) -> list[BookingOut]:
     """Bookings that block a room in [from, until), cancelled ones left out; by default yesterday to a month on."""
     start = since or now(db) - timedelta(days=1)
@@ -176,8 +177,8 @@ def list_free_slots(
     _: Annotated[Actor, require("bookings.read")],
     room: str,
     purpose: str,
-    since: Annotated[datetime, Query(alias="from")],
-    until: datetime,
+    since: Annotated[Instant, Query(alias="from")],
+    until: Instant,
     minutes: Annotated[int, Query(gt=0, le=1440)],
     people: Annotated[int, Query(ge=1)] = 1,
 ) -> list[SlotOut]:

@@ -1,7 +1,6 @@
 """The register: kept by the pool keeper, whose every look at names is an event (I-14, I-16)."""
 
 import base64
-import binascii
 from datetime import datetime
 from typing import Annotated
 
@@ -63,7 +62,7 @@ def _jpeg(text: str | None) -> bytes | None:
         return None
     try:
         data = base64.b64decode(text, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise refuse(422, "expert.bad_photo") from error
     if not data.startswith(_JPEG):
         raise refuse(422, "expert.bad_photo")

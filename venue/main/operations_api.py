@@ -11,6 +11,7 @@ from venue.db import Reading, Writing, audit
 from venue.db.alarms import Alarm
 from venue.db.audit import AuditRow
 from venue.db.duties import DutyRun
+from venue.db.inputs import RowNumber
 from venue.identity import Actor, require
 
 router = APIRouter()
@@ -77,7 +78,7 @@ def list_alarms(
 @router.get("/audit", operation_id="list_audit")
 def list_audit(
     db: Writing, actor: Annotated[Actor, require("audit.read")],
-    before: Annotated[int | None, Query(ge=1)] = None, subject: str | None = None,
+    before: RowNumber | None = None, subject: str | None = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> list[AuditRead]:  # fmt: skip
     """Newest first; the look itself is a row (I-16)."""

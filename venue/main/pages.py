@@ -35,7 +35,7 @@ def pages_router(folder: Path) -> APIRouter:
 
     @router.get("/{path:path}")
     def staff(request: Request, path: str) -> Response:
-        if path.startswith(("api/", "edge/")):
+        if path.startswith(("api/", "edge/")) or "\0" in path:
             raise refuse(404, "request.status_404")
         file = (root / path).resolve()
         if path and file.is_file() and file.is_relative_to(root):

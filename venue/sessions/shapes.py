@@ -3,7 +3,9 @@
 from datetime import datetime
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
+
+from venue.db.inputs import Instant
 
 Purpose = Literal[
     "opening", "evaluation", "clarification", "negotiation", "consultation", "auction", "overnight"
@@ -26,9 +28,9 @@ class SessionIn(BaseModel):
     project_code: str = Field(min_length=1, max_length=80)
     title: str = Field(min_length=1, max_length=200)
     kind: Kind
-    checkin_opens_at: AwareDatetime
-    starts_at: AwareDatetime
-    ends_at: AwareDatetime
+    checkin_opens_at: Instant
+    starts_at: Instant
+    ends_at: Instant
     rooms: list[RoomIn] = Field(min_length=1, max_length=20)
 
 
@@ -176,8 +178,8 @@ class MoveIn(BaseModel):
     """Where a booking goes; what is left out stays. Times are the booking's: from check-in to the end."""
 
     room: str | None = None
-    starts_at: AwareDatetime | None = None
-    ends_at: AwareDatetime | None = None
+    starts_at: Instant | None = None
+    ends_at: Instant | None = None
     reason: str = Field(default="", max_length=500)
 
 

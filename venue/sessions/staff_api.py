@@ -1,7 +1,6 @@
 """Sessions: make, look, act. Bookings are moved here too: a sitting moves with everything that hangs on it."""
 
 import json
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Query, Request
@@ -10,7 +9,8 @@ from sqlmodel import Session, select
 from venue.bookings.api import BookingOut, refused
 from venue.bookings.service import BookingRefused
 from venue.bookings.tables import Booking
-from venue.db import Reading, Writing
+from venue.db import Reading, Writing, now
+from venue.db.inputs import Instant, RowNumber
 from venue.edge_link.tables import LedgerFact
 from venue.identity import Actor, require
 from venue.identity.gate import refuse
@@ -63,6 +63,8 @@ def create_session(
     """Make a session and book its rooms in one transaction; 409 `booking.clash` says who and when."""
     if not wish.checkin_opens_at <= wish.starts_at < wish.ends_at:
         raise refuse(422, "booking.bad_times")
+    if wish.ends_at <= now(db):
+        raise refuse(422, "booking.over")
     rooms = tuple(RoomWish(room.room, room.purpose, room.people) for room in wish.rooms)
     asked = SessionWish(
         wish.project_code, wish.title, wish.kind, wish.checkin_opens_at, wish.starts_at, wish.ends_at, rooms
@@ -78,8 +80,8 @@ def create_session(
 def list_sessions(
     db: Reading,
     _: Annotated[Actor, require("sessions.read")],
-    since: Annotated[datetime | None, Query(alias="from")] = None,
-    until: datetime | None = None,
+    since: Annotated[Instant | None, Query(alias="from")] = None,
+    until: Instant | None = None,
     state: str | None = None,
 ) -> list[SessionRow]:
     """Sessions with a sitting in [from, until), newest first."""
@@ -105,7 +107,7 @@ def list_session_facts(
     db: Reading,
     _: Annotated[Actor, require("sessions.read")],
     session: str,
-    after: int = 0,
+    after: RowNumber = 0,
     limit: Annotated[int, Query(gt=0, le=1000)] = 500,
 ) -> list[FactOut]:
     """The session's facts after a position of the ledger, in its order."""
@@ -190,6 +192,8 @@ def move_booking(
     """Move a booking in time or to another room; the sitting's other rooms and all documents move along (V3)."""
     row = find_booking(db, booking)
     target = Move(where.room, where.starts_at, where.ends_at, where.reason)
+    if (where.ends_at or row.ends_at) <= now(db):
+        raise refuse(422, "booking.over")
     try:
         service.move(db, actor.name, row, target, means_of(request))
     except BookingRefused as error:
