@@ -97,3 +97,8 @@ def test_functions_and_files_stay_small() -> None:
 
 def test_a_long_function_is_found() -> None:
     assert long_functions("def f():\n" + "    x = 1\n" * 60) == [("f", 61)]
+
+
+def test_every_test_file_has_a_name_of_its_own() -> None:
+    names = [p.name for p in tracked() if p.name.startswith("test_") and p.suffix == ".py"]
+    assert sorted({n for n in names if names.count(n) > 1}) == []
