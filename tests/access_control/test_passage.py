@@ -48,6 +48,8 @@ def last(it, kind):
     return next(r for r in reversed(it.records) if r["kind"] == kind)
 
 
+@pytest.mark.req("C4")
+@pytest.mark.req("C7")
 def test_the_whole_way_in_and_out():
     it = world()
     assert screen(it)["screen"] == "idle"
@@ -95,6 +97,7 @@ def test_the_whole_way_in_and_out():
     assert not [r for r in it.records if r["kind"] in {"door_forced", "alarm_raised"}]
 
 
+@pytest.mark.req("C1")
 def test_by_code_instead_of_face():
     it = world()
     it.card("r-kiosk", P3)
@@ -122,6 +125,7 @@ def test_a_code_is_no_use_after_its_minutes_or_a_restart():
     assert it.see(KioskAction("kiosk", "pin", "482913")).notice == "code.expired"
 
 
+@pytest.mark.req("C1")
 @pytest.mark.parametrize("path", ["face", "pin"])
 def test_a_stand_in_is_refused_and_locked_out(path):
     it = world()
@@ -180,6 +184,7 @@ def test_after_a_restart_the_camera_looks_again():
     assert it.acts[-1] == CompareFace(way.visit_of(it, P1).id, "kiosk")
 
 
+@pytest.mark.req("C1")
 def test_unavailable_never_admits():
     it = world()
     it.card("r-kiosk", P1)
@@ -200,6 +205,7 @@ def test_an_old_picture_counts_for_nothing():
     assert "identity_confirmed" not in it.kinds()
 
 
+@pytest.mark.req("C1")
 def test_not_drawn_too_early_and_no_roster():
     stranger = person(9)
     it = world()
@@ -235,6 +241,7 @@ def test_card_that_is_out_of_date_or_of_another_name():
     assert last(it, "identity_refused")["body"] == {"reason": "name_differs"}
 
 
+@pytest.mark.req("C3")
 def test_a_phone_keeps_the_door_shut_until_a_clean_passage():
     it = world()
     way.check_in(it, P1)
@@ -250,6 +257,7 @@ def test_a_phone_keeps_the_door_shut_until_a_clean_passage():
     way.through_door(it, "main")
 
 
+@pytest.mark.req("C3")
 def test_an_alarm_takes_an_unused_admission_back():
     it = world()
     way.check_in(it, P1)
@@ -309,6 +317,7 @@ def test_one_visit_in_a_lane():
     assert it.kinds()[-1] == "lane_entered"
 
 
+@pytest.mark.req("C4")
 def test_wrong_room_opens_nothing_and_says_why():
     it = world()
     way.enter_area(it, P1)
@@ -320,6 +329,7 @@ def test_wrong_room_opens_nothing_and_says_why():
     assert last(it, "admission_refused")["body"]["reason"] == "staff_only"
 
 
+@pytest.mark.req("C4")
 def test_several_rooms_and_back_into_the_own_room():
     it = world()
     way.enter_area(it, P2)
@@ -359,6 +369,7 @@ def test_a_hold_stops_entry_and_never_leaving():
     way.through_door(it, "main")
 
 
+@pytest.mark.req("C7")
 def test_nobody_comes_back_after_leaving():
     it = world()
     way.enter_area(it, P1)
@@ -430,6 +441,7 @@ def test_stored_needs_a_shut_locker():
     assert "custody_settled" not in it.kinds()
 
 
+@pytest.mark.req("C2")
 def test_one_locker_of_a_bank_at_a_time():
     it = world()
     way.identify(it, P1)
@@ -493,6 +505,7 @@ def test_a_restart_voids_the_reading_of_the_gate():
     way.through_door(it, "main")
 
 
+@pytest.mark.req("C4")
 def test_exit_always_releases():
     it = world()
     it.see(HoldOrdered("cmd-1", None, ()))
@@ -524,6 +537,7 @@ def test_a_forced_locker_breaks_custody():
     assert last(it, "lane_refused")["body"]["reason"] == "custody_missing"
 
 
+@pytest.mark.req("C2")
 def test_who_asked_for_the_things_back_does_not_enter():
     it = world()
     way.check_in(it, P1)
@@ -554,6 +568,7 @@ def test_help_rings_and_is_answered():
     assert screen(it)["screen"] == "idle"
 
 
+@pytest.mark.req("C2")
 def test_things_come_back_after_the_sitting_closed():
     it = world()
     way.enter_area(it, P1)
