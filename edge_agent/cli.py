@@ -12,7 +12,7 @@ from contract.config_file import ConfigError
 from contract.keys import KeyFileError
 from edge_agent.enrol_command import CaFingerprint, CentreUrl, Code, enrol_box
 from edge_agent.settings import EdgeSettings, load_venue
-from edge_agent.terminal import read_settings, set_up_logs, wrong_use
+from edge_agent.terminal import keep_private, read_settings, set_up_logs, wrong_use
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="The edge: doors, kiosk, journal, link.")
 Config = Annotated[Path, typer.Option("--config", help="Settings file (see config/defaults/edge.toml).")]
@@ -21,6 +21,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON lines.")]
 
 def main() -> None:
     """Entry point."""
+    keep_private()
     app()
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from contract.clock import SystemClock
-from edge_agent.terminal import read_settings, set_up_logs
+from edge_agent.terminal import keep_private, read_settings, set_up_logs
 from recording.index import Index
 from recording.recover import verify_file
 from recording.settings import RecorderSettings
@@ -90,6 +90,7 @@ def _open_index(home: Path) -> Index:
 
 def main() -> None:
     """Entry point."""
+    keep_private()
     app()
 
 

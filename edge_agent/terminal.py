@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import TypeVar
@@ -13,6 +14,11 @@ from pydantic import BaseModel
 from contract.config_file import ConfigError, load
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+def keep_private() -> None:
+    """What this process makes from now on (journal, recordings, sockets) is for its own user alone."""
+    os.umask(0o077)
 
 
 def set_up_logs(level: str) -> None:

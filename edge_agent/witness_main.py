@@ -24,7 +24,7 @@ from edge_agent.enrol_command import CaFingerprint, CentreUrl, Code, enrol_box
 from edge_agent.keys import check_certificate, load_trust
 from edge_agent.keys import load as load_keys
 from edge_agent.mqtt import Arrived, Broker, Mqtt
-from edge_agent.terminal import read_settings, set_up_logs, wrong_use
+from edge_agent.terminal import keep_private, read_settings, set_up_logs, wrong_use
 from edge_agent.witness_judge import Refused, Witness
 from edge_agent.witness_settings import WitnessSettings
 from edge_agent.witness_store import WitnessStore
@@ -148,6 +148,7 @@ class WitnessProcess:
 
 def main() -> None:
     """Entry point."""
+    keep_private()
     app()
 
 

@@ -1,6 +1,7 @@
 """The `venue` command: set-up, administration and serving of the centre. Exit codes: 0, 1 (no), 2 (wrong use)."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -242,6 +243,8 @@ def revoke(name: str, config: ConfigOption = None) -> None:
 
 def main() -> None:
     """Entry point."""
+    # databases, evidence and packages are for the centre's own user alone
+    os.umask(0o077)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars, structlog.processors.add_log_level,

@@ -124,3 +124,9 @@ def test_who_has_things_in_a_locker_gets_them_back_after_the_sitting_closed(venu
     venue.sim.post(f"/lockers/bank-1/{opened[0]['body']['locker']}/shut").raise_for_status()
     assert wait_for(lambda: venue.centre.facts("visit_ended"))[0]["body"]["outcome"] == "left"
     wait_for(lambda: venue.health()["open_sittings"] == [], 20)
+
+
+def test_what_the_edge_keeps_is_for_its_own_user_alone(venue: Venue) -> None:
+    venue.start_edge()
+    for name in ("journal.db", "journal.db-wal", "edge.lock", "recorder.sock", "keys/kiosk-1.token"):
+        assert (venue.home / "edge" / name).stat().st_mode & 0o077 == 0, name

@@ -136,3 +136,8 @@ def test_kill_minus_nine_of_the_centre_while_facts_arrive(centre: Centre, tmp_pa
     link.stop()
     assert centre.ledger() == [record.data for record in journal.all()]
     journal.close()
+
+
+def test_what_the_centre_keeps_is_for_its_own_user_alone(centre: Centre) -> None:
+    for name in ("centre/centre.db", "centre/centre.db-wal", "broker/mosquitto.conf", "broker/acl"):
+        assert (centre.home / name).stat().st_mode & 0o077 == 0, name
