@@ -21,11 +21,10 @@ from tests.venue.core import Journal, enrol, open_centre, rows, standing
 from tests.venue.web import EXAMPLE, Web, web
 from venue import cli
 from venue.db import Database, alarms, audit, now, outbox
-from venue.db.duties import Desk, Duty, DutyRun
+from venue.db.duties import GRACE_S, Desk, Duty, DutyRun
 from venue.db.migrate import migrate
 from venue.edge_link.duties import watch_parties
 from venue.edge_link.tables import Party
-from venue.main import scheduler as scheduling
 from venue.main.compose import SUBJECTS
 from venue.main.scheduler import Scheduler
 from venue.settings import SettingsError, load_settings
@@ -226,7 +225,7 @@ def test_a_duty_that_does_not_run_is_an_alarm_until_it_does(database: Database) 
     clock.advance(3600 * 3)
     made.run(watch)
     assert "duty_late" not in standing(database)
-    clock.advance(scheduling.GRACE_S + 1)
+    clock.advance(GRACE_S + 1)
     made.run(watch)
     assert "duty_late" in standing(database)
     made.run(duty)

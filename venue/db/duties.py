@@ -33,6 +33,10 @@ class Duty:
     run: Callable[[Desk], None]
 
 
+GRACE_S = 10.0
+"""Seconds that any duty may be late, for those with short periods."""
+
+
 class DutyRun(Table, table=True):
     """The heartbeat of a duty: the last time it ended well, and its last failure."""
 
@@ -44,3 +48,8 @@ class DutyRun(Table, table=True):
     failed_at: datetime | None = None
     error: str | None = None
     runs: int = 0
+
+    def is_late(self, instant: datetime, factor: float) -> bool:
+        """Has it not ended well for `factor` of its periods? It counts from the start of the process."""
+        last = max(filter(None, (self.started_at, self.ended_at)))
+        return (instant - last).total_seconds() > self.every_s * factor + GRACE_S

@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 from sqlmodel import col, select
 
-from venue.db import Reading, Writing, audit
+from venue.db import Reading, Writing, audit, now
 from venue.db.alarms import Alarm
 from venue.db.audit import AuditRow
 from venue.db.duties import DutyRun
@@ -55,13 +55,13 @@ class AuditRead(BaseModel):
 
 
 @router.get("/duties", operation_id="list_duties")
-def list_duties(db: Reading, actor: Annotated[Actor, require("duties.read")]) -> list[DutyRead]:
-    """All duties by name."""
+def list_duties(
+    request: Request, db: Reading, actor: Annotated[Actor, require("duties.read")]
+) -> list[DutyRead]:
+    """All duties by name; `late` is reckoned as one asks, so that it shows when the watching duty itself stands."""
+    factor = request.app.state.settings.duties.late_factor
     rows = db.exec(select(DutyRun).order_by(DutyRun.name))
-    late = set(
-        db.exec(select(Alarm.subject).where(Alarm.alarm == "duty_late", col(Alarm.cleared_at).is_(None)))
-    )
-    return [DutyRead(**row.model_dump(), late=row.name in late) for row in rows]
+    return [DutyRead(**row.model_dump(), late=row.is_late(now(db), factor)) for row in rows]
 
 
 @router.get("/alarms", operation_id="list_alarms")

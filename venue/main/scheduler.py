@@ -12,8 +12,7 @@ from venue.db.duties import Desk, Duty, DutyRun
 log = structlog.get_logger(__name__)
 
 _RARE_S = 60.0
-GRACE_S = 10.0
-"""Seconds that any duty may be late, for those with short periods."""
+_WATCH = "watch_duties"
 
 
 class Scheduler:
@@ -23,7 +22,7 @@ class Scheduler:
         names = [duty.name for duty in duties]
         assert len(names) == len(set(names)), "two duties of one name"
         self._desk = desk
-        self._duties = [*duties, Duty("watch_duties", 10.0, self.watch)]
+        self._duties = [*duties, Duty(_WATCH, 10.0, self.watch)]
         self._scheduler = BackgroundScheduler(
             timezone="UTC", executors={"default": ThreadPoolExecutor(4)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
@@ -52,8 +51,11 @@ class Scheduler:
         self._scheduler.shutdown(wait=True)
 
     def alive(self) -> bool:
-        """True while the scheduler's thread runs."""
-        return bool(self._scheduler.running)
+        """True while the list runs, and with it the duty that watches the others: nobody else would ring for it."""
+        with self._desk.database.reading() as db:
+            row = db.get(DutyRun, _WATCH)
+            late = row is None or row.is_late(now(db), self._desk.settings.duties.late_factor)
+        return bool(self._scheduler.running) and not late
 
     def run(self, duty: Duty) -> None:
         """Run one duty now and record how it ended; a failure is an alarm, never a crash of the list."""
@@ -88,7 +90,6 @@ class Scheduler:
             for duty in self._duties:
                 row = db.get(DutyRun, duty.name)
                 assert row is not None
-                last = max(filter(None, (row.started_at, row.ended_at)))
-                if (now(db) - last).total_seconds() > duty.every_s * factor + GRACE_S:
+                if row.is_late(now(db), factor):
                     params = {"duty": duty.name, "every_s": round(duty.every_s)}
                     alarms.raise_(db, "duty_late", duty.name, "alarm.duty_late", params)
