@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlmodel import select
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "contract"))
 
@@ -280,3 +281,31 @@ def test_the_longest_term_wins(tmp_path: Path) -> None:
     path = tmp_path / "retention.toml"
     path.write_text("".join(f"[[terms]]\nkind='x'\nmonths={n}\nsource='rule {n}'\n" for n in (6, 60, 12)))
     assert load_terms(path)["x"].source == "rule 60"
+
+
+def test_facts_of_a_foreign_edge_in_a_session_spoil_nothing(tmp_path: Path, ledger: Ledger) -> None:
+    centre = closed(tmp_path, ledger)
+    made = parse_fact(ledger.records[1])
+    raw = made.data.replace(b'"venue":"V01"', b'"venue":"V02"')
+    with centre.database.writing() as db:
+        foreign = LedgerFact(
+            edge="V02.edge", seq=1, id="foreign", kind=made.fact.kind, session=SESSION, session_seq=1, visit=None,
+            wall=made.fact.at, hash=made.hash, raw=raw,
+        )  # fmt: skip
+        db.add(foreign)
+    send(centre, ledger)
+    duties.seal(centre.desk)
+    assert (package_of(centre)["state"], package_of(centre)["findings"]) == ("sealed", [])
+
+
+def test_what_a_foreign_edge_says_of_a_session_is_not_shown(tmp_path: Path, ledger: Ledger) -> None:
+    centre = closed(tmp_path, ledger)
+    with centre.database.writing() as db:
+        row = db.exec(select(LedgerFact).where(LedgerFact.kind == "roster_opened")).one()
+        said = {
+            "edge": "V02.edge",
+            "id": "foreign",
+            "raw": row.raw.replace(b'"expected":2', b'"expected":99'),
+        }
+        db.add(LedgerFact(**row.model_dump(exclude={"position"}) | said))
+    assert centre.client("supervisor").get(f"/sessions/{SESSION}/people").json()["expected"] == 2

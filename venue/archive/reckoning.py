@@ -12,6 +12,7 @@ from venue.archive.store import EvidenceStore
 from venue.archive.tables import EvidenceObject
 from venue.edge_link.ledger import raw_of_session
 from venue.edge_link.tables import LedgerFact
+from venue.sessions.people import edges_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +40,10 @@ class Reckoning:
 
 
 def reckon(db: Session, store: EvidenceStore, session: str) -> list[Reckoning]:
-    """One reckoning for each edge that took part, in order of name."""
+    """One reckoning for each edge of the session that stated facts of it, in order of name."""
     query = select(LedgerFact.edge).where(LedgerFact.session == session).distinct()
-    return [_one(db, store, edge, session) for edge in sorted(db.exec(query))]
+    stated = set(db.exec(query))
+    return [_one(db, store, edge, session) for edge in sorted(edges_of(db, session) & stated)]
 
 
 def _one(db: Session, store: EvidenceStore, edge: str, session: str) -> Reckoning:

@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from venue.edge_link.tables import LedgerFact
+from venue.sessions.tables import Part, Sitting, TradingSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +34,17 @@ _STEPS = frozenset({
 })  # fmt: skip
 
 
+def edges_of(db: Session, session: str) -> set[str]:
+    """The edges of the venues where the session is held: any other may name it in its facts and is not heard."""
+    parts = select(Part.venue).join(Sitting).where(Sitting.session == session)
+    own = select(TradingSession.venue).where(TradingSession.id == session)
+    return {f"{venue}.edge" for venue in {*db.exec(parts), *db.exec(own)}}
+
+
 def facts_of(db: Session, session: str) -> list[LedgerFact]:
-    """The session's facts in the order of the ledger."""
-    query = select(LedgerFact).where(LedgerFact.session == session)
+    """The session's facts, as its own edges state them, in the order of the ledger."""
+    mine = col(LedgerFact.edge).in_(edges_of(db, session))
+    query = select(LedgerFact).where(LedgerFact.session == session, mine)
     return list(db.exec(query.order_by(LedgerFact.position)))  # type: ignore[arg-type]
 
 
