@@ -148,6 +148,9 @@ class LiveViews:
     def _offer(self, request: Mapping[str, Any]) -> dict[str, Any]:
         view, camera, sdp = (str(request.get(name, "")) for name in ("view", "camera", "sdp"))
         watcher = str(request.get("watcher") or "unknown")
+        if not self._engine.call(lambda: self._sessions.may_be_seen(camera)).result(timeout=5):
+            _log.warning("view_refused", view=view, camera=camera[:64])
+            return {"ok": False, "error": "not_to_be_seen"}
         reply = self._recorder.offer(view, camera, sdp)
         if not reply.get("ok"):
             return {"ok": False, "error": str(reply.get("error") or "failed")}

@@ -140,6 +140,15 @@ class Sessions:
                 return session
         return None
 
+    def may_be_seen(self, camera: str) -> bool:
+        """Whether live pictures of this camera may leave: never of a room that site or a session calls secret.
+
+        The centre asks over the broker, unsigned: what it would not ask for is refused here again (keeps I-18).
+        """
+        going_on = [p for s, p in self._planned.items() if "session_closed" not in self._of(s).done]
+        secret = [room for p in going_on if p.recording for room in p.recording.secret_rooms]
+        return bool(self._unsecret([camera], secret))
+
     def rooms_of(self, session: str | None) -> tuple[str, ...]:
         """Rooms of a session; none when it is not known here."""
         planned = self._planned.get(session or "")

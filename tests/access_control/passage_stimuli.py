@@ -258,6 +258,12 @@ class Chaos:
             )
         )
 
+    def bank(self) -> None:
+        """The bank is unplugged or back: no observation, a fact."""
+        before = len(self.world.records)
+        self.world.bank_goes("bank", self.pick(("offline", "online", "online")))
+        self.oracle.judge(None, self.world.records[before:], (), self.world.mono)
+
     def restart(self) -> None:
         before, acts = len(self.world.records), len(self.world.acts)
         decision = self.world.restart(reboot=self.pick((False, False, True)))
@@ -273,6 +279,7 @@ WEIGHTS: dict[str, int] = {
     "progress": 35, "mishap": 6, "pass_time": 10, "card": 16, "other_card_events": 1, "touch": 5, "sign": 8, "pin": 3,
     "judge_face": 8, "answer": 14, "locker": 12, "gate": 8, "door": 2, "expected_door": 8, "exit": 3, "hold": 2,
     "tick": 6, "replay": 4, "forged_follow_up": 1, "restart": 1,
+    "bank": 1,
 }  # fmt: skip
 
 

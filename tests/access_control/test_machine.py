@@ -58,7 +58,9 @@ class Passage(RuleBasedStateMachine):
 
     @rule(
         data=st.data(),
-        name=st.sampled_from(("tick", "pass_time", "hold", "replay", "forged_follow_up", "rare", "restart")),
+        name=st.sampled_from(
+            ("tick", "pass_time", "hold", "replay", "forged_follow_up", "rare", "restart", "bank")
+        ),
     )
     def world_goes_on(self, data, name):
         self._do(data, name)

@@ -8,9 +8,14 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from access_control.settings import Settings
 from contract.clock import stamp
 from contract.plan import VenuePlan, load_plan
+from edge_agent.engine import Engine
+from edge_agent.orders import LiveViews
+from edge_agent.recorder_link import RecorderEvents, RecorderLink
 from edge_agent.sessions import Duties, Sessions
+from edge_agent.venue_site import site_of
 from tests.edge_agent.test_inbox import Desk
 
 EXAMPLE = load_plan(Path(__file__).resolve().parents[2] / "config/example/venue.toml")
@@ -29,6 +34,12 @@ def with_secret(room: str) -> VenuePlan:
         c.model_copy(update={"record": "always" if c.room == room else c.record}) for c in EXAMPLE.cameras
     )
     return EXAMPLE.model_copy(update={"rooms": rooms, "cameras": cameras})
+
+
+_DEAF = RecorderEvents(
+    hello=lambda: None, report=lambda *_: None, health=lambda _: None, stopped=lambda _: None,
+    disk=lambda _: None, view_ended=lambda _: None, gone=lambda: None,
+)  # fmt: skip
 
 
 class Site:
@@ -103,3 +114,31 @@ def test_a_room_that_the_venue_file_calls_secret_is_never_recorded(
 def test_a_venue_file_cannot_ask_for_it_either() -> None:
     with pytest.raises(ValidationError, match="stands in a secret room"):
         VenuePlan.model_validate(with_secret("eval-1").model_dump())
+
+
+def test_a_secret_room_is_not_shown_live_whoever_asks_over_the_broker(tmp_path: Path) -> None:
+    """A request is not signed: who holds the broker could ask for what the centre would refuse."""
+    site = Site(tmp_path, with_secret("eval-1"))
+    site.plan({"cameras": cameras_of("clar-1"), "secret_rooms": ["eval-2"]})
+    engine = Engine(site.desk.journal, site_of(EXAMPLE), Settings(), site.desk.clock)
+    recorder = RecorderLink(tmp_path / "recorder.sock", _DEAF)
+    views = LiveViews(engine, recorder, site.sessions)
+    recorder.start()
+    engine.start()
+    try:
+        for room, error in (
+            ("eval-1", "not_to_be_seen"),
+            ("eval-2", "not_to_be_seen"),
+            ("clar-1", "recorder_away"),
+        ):
+            asked = {
+                "kind": "live_offer",
+                "view": "v",
+                "camera": cameras_of(room)[0],
+                "sdp": "",
+                "watcher": "x",
+            }
+            assert views.answer(asked) == {"ok": False, "error": error}
+    finally:
+        engine.stop()
+        recorder.stop()
