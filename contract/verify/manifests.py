@@ -2,10 +2,10 @@
 
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from contract.package import BAG_INFO, CATALOGUE, DATA, DECLARATION, MANIFEST, TAG_MANIFEST, kind_of
+from contract.package import BAG_INFO, CATALOGUE, DATA, DECLARATION, MANIFEST, TAG_MANIFEST, VERSION, kind_of
 from contract.verify.bag import Bag, Unreadable, measure, read, read_json
 from contract.verify.findings import MOST_BAD_LINES, Finding
 
@@ -60,6 +60,19 @@ def check_catalogue(bag: Bag, measures: Measures) -> Iterator[Finding]:
     yield from (Finding(name, "catalogue.gone") for name in sorted(set(rows) - payload))
     for name in sorted(payload & set(rows) & set(measures)):
         yield from _check_item(name, rows[name], measures[name])
+
+
+def check_catalogue_head(bag: Bag, sessions: Sequence[str]) -> Iterator[Finding]:
+    """Version and session that the catalogue names: those of this form and of the journals."""
+    try:
+        table = read_json(bag, CATALOGUE)
+    except Unreadable:
+        return  # check_catalogue has reported it
+    expected = {"v": VERSION, "session": ", ".join(sessions)}
+    for key, value in expected.items():
+        if table.get(key) != value:
+            params = {"field": key, "expected": table.get(key), "found": value}
+            yield Finding(CATALOGUE, "catalogue.differs", params=params)
 
 
 def _check_item(name: str, item: Mapping[str, Any], measured: tuple[int, str]) -> Iterator[Finding]:

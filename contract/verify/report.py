@@ -9,7 +9,13 @@ from contract.package import INCLUSION, JOURNAL, journal_venue, proof_path
 from contract.verify.bag import Bag, Unreadable, read_json
 from contract.verify.findings import Finding
 from contract.verify.journal import Journal, check_journal, read_journal
-from contract.verify.manifests import Measures, check_catalogue, check_manifests, measure_all
+from contract.verify.manifests import (
+    Measures,
+    check_catalogue,
+    check_catalogue_head,
+    check_manifests,
+    measure_all,
+)
 from contract.verify.proofs import check_proofs
 from contract.verify.reckoning import check_reckoning
 from contract.verify.recordings import check_recordings
@@ -55,8 +61,9 @@ def verify(bag: Bag, trusted: KeyRing | None, *, require_timestamps: bool = Fals
         findings += check_proofs(bag, journal, trusted)
         findings += _facts_allow(journal, lambda j: check_recordings(bag, j, measures))
         findings += _facts_allow(journal, lambda j: check_reckoning(bag, j, measures))
-    timestamps = _timestamps(bag, journals, findings, require_timestamps)
     sessions = tuple(sorted({journal.session for journal in journals if journal.session}))
+    findings += check_catalogue_head(bag, sessions)
+    timestamps = _timestamps(bag, journals, findings, require_timestamps)
     if len(sessions) > 1:
         findings.append(Finding(JOURNAL, "journal.sessions", params={"found": ", ".join(sessions)}))
     by_key = {_key(finding): finding for finding in findings}

@@ -127,3 +127,22 @@ def test_links_out_of_the_package_are_named_and_not_followed(tmp_path: Path, goo
     os.mkfifo(bag / "data" / "documents" / "pipe")
     names = {f.file for f in verify(open_bag(bag), good.keys.ring()).findings if f.key == "bag.name"}
     assert names == {"data/recordings", "data/documents/pipe"}
+
+
+@pytest.mark.parametrize(("field", "value"), [("session", "other"), ("session", None), ("v", 2)])
+def test_a_catalogue_of_another_session_or_form_is_named(
+    tmp_path: Path, good: Package, field: str, value: object
+) -> None:
+    bag = good.write(tmp_path / "bag")
+    table = json.loads((bag / package.CATALOGUE).read_bytes())
+    (bag / package.CATALOGUE).write_text(json.dumps({**table, field: value}))
+    payload = {n: (bag / n).read_bytes() for n in open_bag(bag).names() if n.startswith(package.DATA)}
+    (bag / package.MANIFEST).write_bytes(manifest(payload))
+    oxum = f"{sum(map(len, payload.values()))}.{len(payload)}"
+    (bag / package.BAG_INFO).write_text(f"Payload-Oxum: {oxum}\n")
+    tags = {n: (bag / n).read_bytes() for n in (package.DECLARATION, package.BAG_INFO, package.MANIFEST)}
+    (bag / package.TAG_MANIFEST).write_bytes(manifest(tags))
+    report = verify(open_bag(bag), good.keys.ring())
+    assert [(f.file, f.key, f.params["field"]) for f in report.findings] == [
+        (package.CATALOGUE, "catalogue.differs", field)
+    ]
