@@ -62,17 +62,21 @@ class WitnessProcess:
         away = False
         with client:
             while not stop.wait(self._settings.edge.poll_seconds):
-                try:
-                    self._visit(client)
-                    away = False
-                except httpx.HTTPError as error:
-                    if not away:
-                        _log.warning("edge_away", reason=repr(error)[:200])
-                    away = True
+                away = not self.visit(client, away)
         self._work.shutdown(wait=True)
         self._mqtt.stop()
 
     # ---- the edge ----
+
+    def visit(self, client: httpx.Client, was_away: bool = False) -> bool:
+        """Ask the edge once and do what it has for us. An edge that talks nonsense does not end its witness."""
+        try:
+            self._visit(client)
+        except (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError) as error:
+            if not was_away:
+                _log.warning("edge_away", reason=repr(error)[:200])
+            return False
+        return True
 
     def _visit(self, client: httpx.Client) -> None:
         size = self._store.head().size

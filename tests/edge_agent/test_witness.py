@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pyrage
 import pytest
 
@@ -17,7 +18,10 @@ from contract.signing import seal
 from edge_agent.journal import Journal
 from edge_agent.keys import make
 from edge_agent.witness_judge import Refused, Witness, commitment_of
+from edge_agent.witness_main import WitnessProcess
+from edge_agent.witness_settings import WitnessSettings
 from edge_agent.witness_store import WitnessStore
+from tests.edge_agent.site import Ca, equip
 
 CENTRE, EDGE = SigningKey.generate("centre"), SigningKey.generate("V01.edge")
 
@@ -170,3 +174,18 @@ def test_trust_comes_from_a_key_believed_before_and_never_goes_back(desk: Desk) 
         desk.witness.take_trust(
             seal("document", desk.payload("trust", table, 3), SigningKey.generate("centre"))
         )
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"", b"[]", b"{}", b'{"checkpoints":7,"rosters":[]}', b'{"checkpoints":[{}],"rosters":[]}',
+        b'{"checkpoints":[],"rosters":[{"envelope":[1]}]}', b'{"checkpoints":[null],"rosters":[]}',
+    ],
+)  # fmt: skip
+def test_an_edge_that_talks_nonsense_does_not_end_its_witness(tmp_path: Path, ca: Ca, said: bytes) -> None:
+    equip(ca, tmp_path / "witness" / "keys", "V01.witness", KeyRing())
+    process = WitnessProcess(WitnessSettings(home=tmp_path, venue="V01"), FakeClock())
+    edge = httpx.MockTransport(lambda request: httpx.Response(200, content=said))
+    with httpx.Client(base_url="https://edge", transport=edge) as client:
+        assert process.visit(client) is (b"envelope" in said)
