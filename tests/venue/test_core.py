@@ -344,7 +344,8 @@ def test_a_look_at_the_audit_trail_is_on_the_trail(at: Web) -> None:
 
 
 def test_health_says_what_is_not_well(at: Web) -> None:
-    assert at.browser().get("/health").json() == {"serving": True, "broker": False, "duties": False}
+    said = at.browser().get("/health").json()
+    assert said == {"serving": True, "broker": False, "duties": False, "disk": "ok"}
 
 
 # -- the command line ---------------------------------------------------------------------------------------

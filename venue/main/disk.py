@@ -16,7 +16,8 @@ LOW_PERCENT = 15
 def state(settings: Settings) -> str:
     """`ok`, `disk_low` or `disk_full` (the reserve is given up); looks only."""
     usage = shutil.disk_usage(_folder(settings))
-    if usage.free < LEAST_BYTES or not _reserve(settings).exists():
+    given_up = usage.free <= 4 * RESERVE_BYTES and not _reserve(settings).exists()
+    if usage.free < LEAST_BYTES or given_up:
         return "disk_full"
     return "disk_low" if usage.free * 100 < usage.total * LOW_PERCENT else "ok"
 
