@@ -22,8 +22,8 @@ from venue.edge_link.ingest import Ingest
 from venue.edge_link.requests import Requests
 from venue.edge_link.tables import CommandRow
 from venue.main.compose import fact_handlers
-from venue.sites.tables import Room
-from venue.supervision import feed
+from venue.sites.tables import CameraRow, Room
+from venue.supervision import feed, wall
 from venue.supervision.tables import LiveView
 
 
@@ -162,6 +162,41 @@ def test_an_order_that_does_not_fit_is_refused(at: Web) -> None:
     wish = {"kind": "suspend_entry", "reason": "示例：程序存疑"}
     answer = at.browser("supervisor").post(f"/api/sessions/{session}/orders", json=wish)
     assert (answer.status_code, answer.json()["detail"]["key"]) == (409, "order.does_not_fit")
+
+
+@pytest.mark.req("M1")
+def test_a_public_camera_is_seen_to_record_once_it_delivers_and_not_when_it_is_off_line(
+    at: Web, journal: Journal, ingest: Ingest
+) -> None:
+    """Nobody orders a public camera to record, so no `recording_started` speaks of it."""
+    with at.database.reading() as db:
+        public = next(one.id for one in rows(db, CameraRow) if one.record == "always")
+        private = next(one.id for one in rows(db, CameraRow) if one.record != "always")
+
+    def shown() -> dict[str, bool]:
+        with at.database.reading() as db:
+            return {tile.camera.id: tile.recording for tile in wall.tiles(db)}
+
+    assert not shown()[public]
+    for camera in (public, private):
+        journal.state(
+            "segment_finalised", camera=camera, worker="w", number=1, file=f"{camera}/1.mp4", start_us=0, end_us=1,
+            bytes=1, sha256="0" * 64, chain_first="0" * 64, chain_last="0" * 64, fragments=1, video_samples=1,
+            audio_samples=1, lost=0, container="mp4",
+        )  # fmt: skip
+    ingest.take("V01.edge", journal.payload())
+    assert shown()[public]
+    assert not shown()[private], "a session's last segment comes after its recording stopped"
+    journal.state(
+        "device_changed",
+        device=public,
+        device_class="camera",
+        state="offline",
+        reason="no_packets",
+        simulated=False,
+    )
+    ingest.take("V01.edge", journal.payload())
+    assert not shown()[public]
 
 
 @pytest.mark.req("M5")

@@ -3,7 +3,7 @@
 from sqlmodel import Session
 
 from venue.edge_link.facts import FactRecord, Handlers
-from venue.sites.tables import DeviceRow, Site
+from venue.sites.tables import CameraRow, DeviceRow, Site
 
 
 def _device_changed(db: Session, fact: FactRecord) -> None:
@@ -29,8 +29,23 @@ def _recording(db: Session, fact: FactRecord) -> None:
             db.add(row)
 
 
+def _segment_finalised(db: Session, fact: FactRecord) -> None:
+    """A public camera records without a session's word: that it delivers segments is what says so."""
+    name = str(fact.body["camera"])
+    camera, row = db.get(CameraRow, name), db.get(DeviceRow, (fact.venue, name))
+    if (
+        camera is not None
+        and camera.record == "always"
+        and row is not None
+        and not row.detail.get("recording")
+    ):
+        row.detail = {**row.detail, "recording": True}
+        db.add(row)
+
+
 handlers: Handlers = {
     "device_changed": _device_changed,
     "recording_started": _recording,
     "recording_stopped": _recording,
+    "segment_finalised": _segment_finalised,
 }

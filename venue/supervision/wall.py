@@ -53,7 +53,7 @@ def tiles(db: Session) -> list[Tile]:
 
 
 def _tile(camera: CameraRow, device: DeviceRow | None, scenes: dict[str, Scene]) -> Tile:
-    recording = bool(device and device.detail.get("recording"))
+    recording = bool(device and device.state != "offline" and device.detail.get("recording"))
     scene = scenes.get(camera.room) if camera.room else None
     return Tile(camera, device.state if device else "unknown", recording, scene)
 
