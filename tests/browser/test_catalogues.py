@@ -1,7 +1,9 @@
 """Both languages are complete, and no words for people stand outside the catalogues."""
 
+import ast
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -92,3 +94,89 @@ def test_every_key_that_is_asked_for_exists() -> None:
         if key not in known
     }
     assert not missing
+
+
+ROOT = UI.parents[1]
+REFUSING = {"refuse", "_refuse", "Refusal"}
+"""Calls whose message key reaches a page; besides these, every class `…Refused` and every `raise …("x.y")`."""
+RAISING = {"raise_", "raised"}
+"""Calls that raise an alarm by its plain name."""
+
+
+def _called(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+
+
+def _word(argument: ast.expr) -> str | None:
+    plain = isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+    return str(argument.value) if plain else None  # type: ignore[attr-defined]
+
+
+def calls() -> Iterator[tuple[str, list[str | None]]]:
+    """Every call of the programs that serve pages: its name, and its arguments where they are plain words."""
+    for top in ("venue", "edge_agent", "access_control"):
+        for path in sorted((ROOT / top).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Call):
+                    yield _called(node), [_word(argument) for argument in node.args]
+
+
+def test_every_key_that_the_programs_raise_has_words_in_both_languages() -> None:
+    key = re.compile(r"[a-z_]+\.[a-z_]+")
+    asked = {
+        word
+        for name, words in calls()
+        if name in REFUSING or name.endswith(("Refused", "Error"))
+        for word in words
+        if word and key.fullmatch(word)
+    }
+    assert len(asked) > 40, "the search finds the keys"
+    for lang in ("zh", "en"):
+        known = catalogue(lang)
+        assert not sorted(word for word in asked if f"errors.{word}" not in known)
+
+
+def test_every_alarm_has_words_in_both_languages() -> None:
+    # `raise_(alarm, …)` at the edge; `raise_(db, alarm, …)` and `raised(ctx, alarm, …)` elsewhere.
+    asked = {
+        alarm
+        for name, words in calls()
+        if name in RAISING and words
+        for alarm in [words[0] or (words[1] if words[2:] else None)]
+        if alarm
+    } - {"centre", "recordings"}  # the subject of a composed name
+    named = {w.removeprefix("alarm.") for _, words in calls() for w in words if w and w.startswith("alarm.")}
+    asked |= named - {"raised", "cleared"}
+    # Composed of a name and a state; the programs spell them no further.
+    asked |= {
+        "edge_silent",
+        "witness_silent",
+        "ledger_fork",
+        "ledger_hole",
+        "disk_low",
+        "disk_full",
+        "disk_error",
+    }
+    assert len(asked) > 30, "the search finds the alarms"
+    for lang in ("zh", "en"):
+        known = catalogue(lang)
+        assert not sorted(alarm for alarm in asked if f"alarm.{alarm}" not in known)
+
+
+def interface_words(begin: str, end: str) -> set[str]:
+    """The keys that the page of interfaces lists between two marks."""
+    text = (ROOT / "docs/design/interfaces.md").read_text(encoding="utf-8")
+    span = text[text.index(begin) :]
+    listed = re.findall(r"`([a-z_, ]+)`", span[: span.index(end)])
+    return {word.strip() for part in listed for word in part.split(",")}
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_every_result_reason_and_alarm_of_the_interfaces_has_words(lang: str) -> None:
+    known = catalogue(lang)
+    results = interface_words("`card_presented.result` =", ", or the reason")
+    reasons = interface_words("Reasons of refusal:", "\n")
+    alarms = interface_words("Alarms: ", "\n")
+    assert not sorted(word for word in results if f"words.result.{word}" not in known)
+    assert not sorted(word for word in reasons if f"words.reason.{word}" not in known)
+    assert not sorted(word for word in alarms if f"alarm.{word}" not in known)

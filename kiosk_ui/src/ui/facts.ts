@@ -42,7 +42,8 @@ export function useFactWords(nameOf: NameOf) {
   function word(field: string, value: unknown): string {
     const cause = `gaps.${String(value)}`;
     if (field === "reason" && te(cause)) return t(cause);
-    const key = `words.${field}.${String(value)}`;
+    // Alarms have one list of words, whoever raised them: the same that their detail keys name.
+    const key = field === "alarm" ? `alarm.${String(value)}` : `words.${field}.${String(value)}`;
     return te(key) ? t(key) : nameOf(String(value));
   }
 
