@@ -16,13 +16,16 @@ interface Statement {
   cameras?: Record<string, { gaps_declared: (Span & { cause: string })[]; gaps_undeclared: Span[] }>;
 }
 
-/** One bar a camera over the session's windows, from first to last; a gap without a cause was not declared. */
-export function coverageOf(statement: Record<string, unknown> | null): Bar[] {
+/**
+ * One bar a camera over the session's windows, from first to last. A gap without a cause was not declared; while the
+ * session runs it is only what has not arrived yet, which is nothing wrong.
+ */
+export function coverageOf(statement: Record<string, unknown> | null, closed: boolean): Bar[] {
   const { windows = [], cameras = {} } = (statement ?? {}) as Statement;
   const from = Math.min(...windows.map((span) => span.start_us));
   const whole = Math.max(1, Math.max(...windows.map((span) => span.end_us)) - from);
   return Object.entries(cameras).map(([camera, row]) => {
-    const undeclared = row.gaps_undeclared.map((gap) => ({ ...gap, cause: "undeclared" }));
+    const undeclared = row.gaps_undeclared.map((gap) => ({ ...gap, cause: closed ? "undeclared" : "pending" }));
     const gaps = [...row.gaps_declared, ...undeclared].map((gap) => ({
       startUs: gap.start_us,
       seconds: (gap.end_us - gap.start_us) / 1e6,
