@@ -13,6 +13,10 @@ DECLARATION = "bagit.txt"
 BAG_INFO = "bag-info.txt"
 MANIFEST = "manifest-sha256.txt"
 TAG_MANIFEST = "tagmanifest-sha256.txt"
+STATEMENT = "statement.json"
+"""The centre's signed envelope over `composed`: a tag file, so that the catalogue it signs need not list it."""
+
+COMPOSED = "package_composed"
 
 DATA = "data/"
 CATALOGUE = "data/catalogue.json"
@@ -88,6 +92,14 @@ def catalogue(session: str, project: str, items: list[dict[str, Any]]) -> dict[s
     """
     ordered = sorted(items, key=lambda item: str(item["path"]))
     return {"v": VERSION, "session": session, "project": project, "items": ordered}
+
+
+def composed(session: str, project: str, catalogue_sha256: str, composed_at: str) -> dict[str, Any]:
+    """What the centre signs (class `statement`) when it composes a package; `composed_at` is a stamp."""
+    return {
+        "v": VERSION, "kind": COMPOSED, "session": session, "project": project,
+        "catalogue_sha256": catalogue_sha256, "composed_at": composed_at, "package_version": VERSION,
+    }  # fmt: skip
 
 
 def _id(text: str) -> str:

@@ -5,13 +5,28 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from contract.package import BAG_INFO, CATALOGUE, DATA, DECLARATION, MANIFEST, TAG_MANIFEST, VERSION, kind_of
+from contract.package import (
+    BAG_INFO,
+    CATALOGUE,
+    DATA,
+    DECLARATION,
+    MANIFEST,
+    STATEMENT,
+    TAG_MANIFEST,
+    VERSION,
+    kind_of,
+)
 from contract.verify.bag import Bag, Unreadable, measure, read, read_json
 from contract.verify.findings import MOST_BAD_LINES, Finding
 
 _LINE = re.compile(r"([0-9A-Fa-f]{64})[ \t]+\*?(.+)")
 _OXUM = re.compile(r"^Payload-Oxum: *([0-9]{1,18})\.([0-9]{1,18}) *$", re.MULTILINE)
 _DECLARED = re.compile(r"BagIt-Version: (0\.97|1\.0)\nTag-File-Character-Encoding: UTF-8\n?")
+_TAG_MANIFEST = re.compile(r"tagmanifest-[a-z0-9]+\.txt")
+_TAG_FILE = re.compile(
+    "|".join((*map(re.escape, (DECLARATION, BAG_INFO, STATEMENT)), r"manifest-[a-z0-9]+\.txt"))
+)
+"""What may stand outside the payload: whatever else does, no catalogue lists and nobody signs."""
 
 Measures = Mapping[str, tuple[int, str]]
 """(bytes, SHA-256) of each file that could be read."""
@@ -30,15 +45,16 @@ def measure_all(bag: Bag, findings: list[Finding]) -> dict[str, tuple[int, str]]
 
 
 def check_manifests(bag: Bag, measures: Measures) -> Iterator[Finding]:
-    """Declaration, payload manifest, tag manifest, Payload-Oxum."""
+    """Declaration, payload manifest, tag manifest, files outside the payload, Payload-Oxum."""
     text = _text(bag, DECLARATION)
     if text is None or not _DECLARED.fullmatch(text.replace("\r\n", "\n")):
         yield Finding(DECLARATION, "bag.declaration")
     names = set(bag.names())
     payload = {name for name in names if name.startswith(DATA)}
     yield from _check_list(bag, MANIFEST, payload, measures)
-    tags = {n for n in names - payload if not n.startswith("tagmanifest-")}
+    tags = {n for n in names - payload if not _TAG_MANIFEST.fullmatch(n)}
     yield from _check_list(bag, TAG_MANIFEST, tags, measures)
+    yield from (Finding(name, "bag.stray") for name in sorted(tags) if not _TAG_FILE.fullmatch(name))
     yield from _oxum(bag, payload, measures)
 
 

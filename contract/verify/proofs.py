@@ -1,7 +1,7 @@
 """Notes, keys, consistency and inclusion: is what the journal says what was signed at the time? (keeps I-8)."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -58,6 +58,11 @@ def check_proofs(bag: Bag, journal: Journal, trusted: KeyRing | None) -> Iterato
     if table is not None:
         findings += _inclusion(journal, heads, table)
     yield from findings
+
+
+def packed_keys(bag: Bag, venues: Iterable[str]) -> KeyRing:
+    """The package's own keys of these venues, for a reader who trusts none. `check_proofs` tells what is wrong."""
+    return KeyRing(key for venue in venues for key in _own_keys(bag, venue, []).all())
 
 
 def _own_keys(bag: Bag, venue: str, findings: list[Finding]) -> KeyRing:

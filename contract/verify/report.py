@@ -16,9 +16,10 @@ from contract.verify.manifests import (
     check_manifests,
     measure_all,
 )
-from contract.verify.proofs import check_proofs
+from contract.verify.proofs import check_proofs, packed_keys
 from contract.verify.reckoning import check_reckoning
 from contract.verify.recordings import check_recordings
+from contract.verify.statement import check_statement
 
 _MALFORMED = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
 """What a record's body of a wrong form does to arithmetic on it."""
@@ -63,6 +64,8 @@ def verify(bag: Bag, trusted: KeyRing | None, *, require_timestamps: bool = Fals
         findings += _facts_allow(journal, lambda j: check_reckoning(bag, j, measures))
     sessions = tuple(sorted({journal.session for journal in journals if journal.session}))
     findings += check_catalogue_head(bag, sessions)
+    ring = packed_keys(bag, (journal.venue for journal in journals)) if trusted is None else trusted
+    findings += check_statement(bag, measures, sessions, ring)
     timestamps = _timestamps(bag, journals, findings, require_timestamps)
     if len(sessions) > 1:
         findings.append(Finding(JOURNAL, "journal.sessions", params={"found": ", ".join(sessions)}))

@@ -5,6 +5,7 @@ import json
 import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ from sample_media import recording
 
 from contract import package
 from contract.canonical import canonical
-from contract.clock import FakeClock, from_us, to_us
+from contract.clock import FakeClock, from_us, stamp, to_us
 from contract.completeness import statement
 from contract.envelope import FactDraft, Position, build_fact
 from contract.keys import KeyRing, SigningKey
 from contract.notes import Checkpoint, cosign, origin, sign_checkpoint
 from contract.proofs import session_facts, session_proofs
+from contract.signing import seal
 from contract.tree import Tree
 
 SESSION = "01900000-0000-7000-8000-000000000001"
@@ -25,6 +27,8 @@ SITTING = "01900000-0000-7000-8000-000000000002"
 VENUE = "V01"
 VISITS = ("visit-1", "visit-2")
 SEGMENT_US = 2_000_000
+PROJECT = "示例项目 01"
+COMPOSED_AT = FakeClock().now() + timedelta(minutes=1)
 
 
 @dataclass
@@ -159,10 +163,28 @@ def finish(ledger: Ledger) -> None:
 
 @dataclass
 class Package:
-    """Payload files by path; manifests are made when it is written."""
+    """Payload files by path; catalogue, statement and manifests are made when it is written.
+
+    The statement is signed anew each time, as only the holder of the centre's key can: what is found then, is found
+    by something else. `without_the_centre` keeps the statement of the true package, as everybody else must.
+    """
 
     files: dict[str, bytes]
     keys: Keys
+    project: str = PROJECT
+    statement: bytes | None = None
+    """What stands in `statement.json` instead; empty: no such file."""
+
+    def without_the_centre(self) -> "Package":
+        """From here on changed by somebody who does not hold the centre's key."""
+        self.statement = self.seal()[package.STATEMENT]
+        return self
+
+    def signed(self, catalogue: bytes, key: SigningKey | None = None, **other: Any) -> bytes:
+        """The centre's statement over a catalogue."""
+        digest = hashlib.sha256(catalogue).hexdigest()
+        fields = package.composed(SESSION, self.project, digest, stamp(COMPOSED_AT))
+        return canonical(seal("statement", fields | other, key or self.keys.centre))
 
     def lines(self) -> list[bytes]:
         return self.files[package.journal_path(VENUE)].splitlines()
@@ -177,19 +199,14 @@ class Package:
         self.files[path] = json.dumps(value).encode()
 
     def seal(self) -> dict[str, bytes]:
-        """Catalogue and manifests over what is there now, as anybody could rebuild them."""
+        """Catalogue and manifests over what is there now, as anybody could rebuild them, and the statement."""
         payload = {n: d for n, d in self.files.items() if n != package.CATALOGUE}
         items = [{"path": n, "kind": package.kind_of(n), "title_key": "item", "from": None, "until": None,
                   "term": None, "bytes": len(d), "sha256": hashlib.sha256(d).hexdigest()}
                  for n, d in payload.items()]  # fmt: skip
-        payload[package.CATALOGUE] = canonical(package.catalogue(SESSION, "示例项目 01", items))
-        oxum = f"{sum(map(len, payload.values()))}.{len(payload)}"
-        tags = {
-            package.DECLARATION: b"BagIt-Version: 0.97\nTag-File-Character-Encoding: UTF-8\n",
-            package.BAG_INFO: f"Payload-Oxum: {oxum}\n".encode(),
-            package.MANIFEST: manifest(payload),
-        }
-        return {**payload, **tags, package.TAG_MANIFEST: manifest(tags)}
+        payload[package.CATALOGUE] = canonical(package.catalogue(SESSION, self.project, items))
+        stated = self.signed(payload[package.CATALOGUE]) if self.statement is None else self.statement
+        return {**payload, **tag_files(payload, {package.STATEMENT: stated} if stated else {})}
 
     def write(self, folder: Path) -> Path:
         for name, data in self.seal().items():
@@ -209,6 +226,18 @@ class Package:
         table = (ring or self.keys.ring()).as_table()
         (folder / package.TRUST_FILE).write_text(json.dumps(table), encoding="utf-8")
         return folder
+
+
+def tag_files(payload: dict[str, bytes], more: dict[str, bytes]) -> dict[str, bytes]:
+    """Declaration, information and manifests over a payload and other tag files."""
+    oxum = f"{sum(map(len, payload.values()))}.{len(payload)}"
+    tags = {
+        package.DECLARATION: b"BagIt-Version: 0.97\nTag-File-Character-Encoding: UTF-8\n",
+        package.BAG_INFO: f"Payload-Oxum: {oxum}\n".encode(),
+        package.MANIFEST: manifest(payload),
+        **more,
+    }
+    return {**tags, package.TAG_MANIFEST: manifest(tags)}
 
 
 def manifest(files: dict[str, bytes]) -> bytes:

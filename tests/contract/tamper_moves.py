@@ -11,9 +11,10 @@ from sample_package import VENUE, Package
 from contract import package
 from contract.canonical import canonical
 from contract.chain import GENESIS, fact_hash
+from contract.keys import SigningKey
 from contract.media import scan
 from contract.notes import Checkpoint, origin, parse_checkpoint, parse_note, sign_checkpoint
-from contract.package import COMPLETENESS, proof_path
+from contract.package import COMPLETENESS, STATEMENT, proof_path
 
 JOURNAL = package.journal_path(VENUE)
 INCLUSION, CONSISTENCY, KEYS = (
@@ -147,6 +148,49 @@ def other_session(pack_: Package) -> None:
     pack_.files[package.journal_path("V02")] = line + b"\n"
 
 
+def stated(**other: Any) -> Callable[[Package], None]:
+    """The centre states something else than what the package is."""
+
+    def change(pack_: Package) -> None:
+        pack_.statement = pack_.signed(pack_.seal()[package.CATALOGUE], **other)
+
+    return change
+
+
+def envelope(change: Callable[[dict[str, Any]], Any]) -> Callable[[Package], None]:
+    """The statement's envelope changed by somebody without the centre's key."""
+
+    def edit(pack_: Package) -> None:
+        value = json.loads(pack_.without_the_centre().statement or b"")
+        change(value)
+        pack_.statement = json.dumps(value).encode()
+
+    return edit
+
+
+def raw_statement(data: bytes) -> Callable[[Package], None]:
+    return lambda pack_: setattr(pack_, "statement", data)
+
+
+def signed_by(holder: str) -> Callable[[Package], None]:
+    def change(pack_: Package) -> None:
+        key = getattr(pack_.keys, holder, None) or SigningKey.generate("centre")
+        pack_.statement = pack_.signed(pack_.seal()[package.CATALOGUE], key)
+
+    return change
+
+
+def swap_document(pack_: Package) -> None:
+    """Another paper in the place of the true one, catalogue and manifests rebuilt."""
+    pack_.without_the_centre().files[PAPER] = "另一份报告\n".encode()
+
+
+def swap_project(pack_: Package) -> None:
+    """The same evidence under another project's name."""
+    pack_.without_the_centre().project = "示例项目 02"
+
+
+PAPER = f"{package.DOCUMENTS}report.txt"
 RENAMED = "data/recordings/V01/C1/20261120T020000.000000Z.mov"
 CASES: list[tuple[str, Callable[[Package], None], str | None]] = [
     ("journal.line", put(JOURNAL, b"nonsense\n"), JOURNAL),
@@ -211,4 +255,31 @@ CASES: list[tuple[str, Callable[[Package], None], str | None]] = [
     ("reckoning.differs", edit_json(COMPLETENESS, lambda t: t["venues"]["V01"].update(edge=None)), COMPLETENESS),
     ("reckoning.facts", edit_line(1, body={"cameras": 3}), JOURNAL),
     ("reckoning.facts", edit_line(-12, body={"start_us": "soon"}), JOURNAL),
+    ("statement.missing", raw_statement(b""), STATEMENT),
+    ("statement.unreadable", raw_statement(b"no"), STATEMENT),
+    ("statement.unreadable", raw_statement(b"{}"), STATEMENT),
+    ("statement.unreadable", envelope(lambda e: e.update(signature="~")), STATEMENT),
+    ("statement.unreadable", envelope(lambda e: e.update(signature=e["signature"][:-3] + "B==")), STATEMENT),
+    ("statement.unreadable", envelope(lambda e: e.update(signed="[]")), STATEMENT),
+    ("statement.unreadable", envelope(lambda e: e.update(signed=e["signed"][:-1] + ',"v":1}')), STATEMENT),
+    ("statement.unreadable", stated(composed_at="soon"), STATEMENT),
+    ("statement.unreadable", stated(project=None), STATEMENT),
+    ("statement.signer", signed_by("edge"), STATEMENT),
+    ("statement.signer", signed_by("witness"), STATEMENT),
+    ("statement.signer", envelope(lambda e: e.update(key="centre-2")), STATEMENT),
+    ("statement.signer", envelope(lambda e: e.update(suite="sm2")), STATEMENT),
+    ("statement.signature", signed_by("a stranger"), STATEMENT),
+    ("statement.signature", envelope(lambda e: e.update(signed=e["signed"].replace(" 01", " 02"))), STATEMENT),
+    ("statement.signature", envelope(lambda e: e.update(signed=e["signed"] + " ")), STATEMENT),
+    ("statement.key_term", stated(composed_at="2025-11-20T01:00:00.000000Z"), STATEMENT),
+    ("statement.catalogue", swap_document, package.CATALOGUE),
+    ("statement.catalogue", swap_project, package.CATALOGUE),
+    ("statement.catalogue", stated(catalogue_sha256="0" * 64), package.CATALOGUE),
+    ("statement.differs", swap_project, STATEMENT),
+    ("statement.differs", stated(v=2), STATEMENT),
+    ("statement.differs", stated(v=True), STATEMENT),
+    ("statement.differs", stated(kind="receipt"), STATEMENT),
+    ("statement.differs", stated(package_version=2), STATEMENT),
+    ("statement.differs", stated(session="other"), STATEMENT),
+    ("statement.differs", stated(project="other"), STATEMENT),
 ]  # fmt: skip

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sample_package import SESSION, VENUE, Keys, Ledger, Package, manifest, pack, play, sample
-from tamper_moves import CASES, INCLUSION, JOURNAL, KEYS, SEGMENT, notes, relink
+from sample_package import SESSION, VENUE, Keys, Ledger, Package, manifest, pack, play, sample, tag_files
+from tamper_moves import CASES, INCLUSION, JOURNAL, KEYS, SEGMENT, notes, relink, swap_document
 
 from contract import package
 from contract.clock import FakeClock
@@ -55,7 +55,7 @@ def test_an_untouched_package_is_good_as_folder_and_as_zip(tmp_path: Path, good:
     ):
         report = look(path, good)
         assert report.good, report.findings
-        assert report.counts == {"files": 16, "bytes": report.counts["bytes"], "records": 25, "segments": 3}
+        assert report.counts == {"files": 17, "bytes": report.counts["bytes"], "records": 25, "segments": 3}
         assert report.sessions == (SESSION,)
 
 
@@ -157,9 +157,23 @@ def test_percent_codes_in_manifest_names_are_read(tmp_path: Path, good: Package)
     for name in (package.MANIFEST, package.TAG_MANIFEST):
         path = bag / name
         path.write_bytes(path.read_bytes().replace(b"100%.txt", b"100%25.txt"))
-    tags = {n: (bag / n).read_bytes() for n in (package.DECLARATION, package.BAG_INFO, package.MANIFEST)}
-    (bag / package.TAG_MANIFEST).write_bytes(manifest(tags))
+    tag_names = (package.DECLARATION, package.BAG_INFO, package.MANIFEST, package.STATEMENT)
+    (bag / package.TAG_MANIFEST).write_bytes(manifest({n: (bag / n).read_bytes() for n in tag_names}))
     assert look(bag, good).good
+
+
+@pytest.mark.parametrize("name", ["paper.pdf", "documents/report.txt", "fetch.txt", "tagmanifest-paper.pdf"])
+def test_a_file_outside_the_payload_that_the_manifests_list_is_refused(
+    tmp_path: Path, good: Package, name: str
+) -> None:
+    files = good.seal()
+    payload = {n: data for n, data in files.items() if n.startswith(package.DATA)}
+    more = {package.STATEMENT: files[package.STATEMENT], name: b"x"}
+    bag = good.write(tmp_path / "bag")
+    for path, data in {**tag_files(payload, more), name: b"x"}.items():
+        (bag / path).parent.mkdir(exist_ok=True)
+        (bag / path).write_bytes(data)
+    assert found(look(bag, good)) == {"bag.stray": name}
 
 
 # --- changed, and catalogue and manifests rebuilt ------------------------------------------------------------------
@@ -178,6 +192,27 @@ def test_a_change_with_manifests_rebuilt_is_named(
     assert files, [finding.key for finding in report.findings]
     assert file is None or file in files
     assert not any(finding.key.startswith("bag.") for finding in report.findings)
+
+
+@pytest.mark.req("M7")
+@pytest.mark.req("A1")
+def test_a_swapped_paper_is_betrayed_by_the_statement_alone(tmp_path: Path, good: Package) -> None:
+    swap_document(good)
+    report = look(good.write(tmp_path / "bag"), good)
+    assert found(report) == {"statement.catalogue": package.CATALOGUE}
+    assert (report.findings[0].second, report.good) == ("2026-11-20T01:01:00Z", False)
+
+
+def test_without_trusted_keys_the_package_s_own_are_asked_for_the_statement(
+    tmp_path: Path, good: Package
+) -> None:
+    swap_document(good)
+    bag = good.write(tmp_path / "bag")
+    assert found(look(bag, good, ring=None)) == {"statement.catalogue": package.CATALOGUE}
+    good.files.pop(KEYS)
+    good.statement = None
+    shutil.rmtree(bag)
+    assert found(look(good.write(bag), good, ring=None))["statement.signer"] == package.STATEMENT
 
 
 @pytest.mark.req("M7")

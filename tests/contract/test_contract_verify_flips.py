@@ -6,8 +6,9 @@ from typing import IO
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sample_package import Package, sample
+from sample_package import Package, sample, tag_files
 
+from contract.package import CATALOGUE, DATA, STATEMENT
 from contract.verify.report import verify
 
 pytestmark = pytest.mark.fast
@@ -31,9 +32,10 @@ class MemoryBag:
 
 PACK = sample()
 RING = PACK.keys.ring()
+SIGNED = PACK.seal()[STATEMENT]
 NOTES = sorted(name for name in PACK.files if name.endswith(".note"))
-# Papers are covered by the manifests alone; the package's own keys are not believed; in a note that proves nothing by
-# itself a line under a name that nobody knows is ignored, as C2SP demands.
+# A statement signed anew covers whatever the papers are now; the package's own keys are not believed; in a note that
+# proves nothing by itself a line under a name that nobody knows is ignored, as C2SP demands.
 EVIDENCE = sorted(
     name for name in PACK.files if not name.endswith(("report.txt", "keys.json")) and name not in NOTES[:-1]
 )
@@ -52,6 +54,23 @@ def test_no_flipped_bit_passes(name: str, place: int, bit: int) -> None:
     report = verify(MemoryBag(changed.seal()), RING)
     assert not report.good
     assert all(finding.text for finding in report.findings)
+
+
+@given(
+    st.sampled_from(sorted([*PACK.files, CATALOGUE, STATEMENT])), st.integers(0, 1 << 30), st.integers(0, 7)
+)
+@settings(max_examples=150, deadline=None)
+def test_no_flipped_bit_passes_whoever_lacks_the_centre_s_key(name: str, place: int, bit: int) -> None:
+    """Every file of the payload and the statement itself: papers, keys and every note too."""
+    data = bytearray(PACK.seal()[name])
+    data[place % len(data)] ^= 1 << bit
+    if name in PACK.files:
+        files = Package({**PACK.files, name: bytes(data)}, PACK.keys, statement=SIGNED).seal()
+    else:
+        files = {**PACK.seal(), name: bytes(data)}
+    payload = {n: d for n, d in files.items() if n.startswith(DATA)}
+    files |= tag_files(payload, {STATEMENT: files[STATEMENT]})
+    assert not verify(MemoryBag(files), RING).good
 
 
 @given(st.sampled_from(sorted(PACK.files)), st.binary(max_size=60))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sample_package import VENUE, Package, manifest, sample
+from sample_package import VENUE, Package, manifest, sample, tag_files
 
 from contract import package
 from contract.verify.bag import open_bag
@@ -136,13 +136,11 @@ def test_a_catalogue_of_another_session_or_form_is_named(
     bag = good.write(tmp_path / "bag")
     table = json.loads((bag / package.CATALOGUE).read_bytes())
     (bag / package.CATALOGUE).write_text(json.dumps({**table, field: value}))
+    stated = good.signed((bag / package.CATALOGUE).read_bytes())
     payload = {n: (bag / n).read_bytes() for n in open_bag(bag).names() if n.startswith(package.DATA)}
-    (bag / package.MANIFEST).write_bytes(manifest(payload))
-    oxum = f"{sum(map(len, payload.values()))}.{len(payload)}"
-    (bag / package.BAG_INFO).write_text(f"Payload-Oxum: {oxum}\n")
-    tags = {n: (bag / n).read_bytes() for n in (package.DECLARATION, package.BAG_INFO, package.MANIFEST)}
-    (bag / package.TAG_MANIFEST).write_bytes(manifest(tags))
+    for name, data in tag_files(payload, {package.STATEMENT: stated}).items():
+        (bag / name).write_bytes(data)
     report = verify(open_bag(bag), good.keys.ring())
-    assert [(f.file, f.key, f.params["field"]) for f in report.findings] == [
-        (package.CATALOGUE, "catalogue.differs", field)
-    ]
+    said = [(f.file, f.key, f.params["field"]) for f in report.findings]
+    also = [(package.STATEMENT, "statement.differs", field)] if field == "session" else []
+    assert said == [(package.CATALOGUE, "catalogue.differs", field), *also]

@@ -48,6 +48,8 @@ TYPES = {row["signature"]: bytes.fromhex(bare(row["type"])) for row in table("si
 BOX = table("offset")
 FIELDS = [row for row in table("field") if row["meaning"]]
 SEGMENT = table("body field")
+ENVELOPE = [bare(row["part"]) for row in table("part")]
+STATED = table("stated")
 
 
 def sha(*parts: bytes) -> bytes:
@@ -88,12 +90,13 @@ class Reader:
         for manifest, want in ((PATHS[2], True), (PATHS[3], False)):
             listed = {}
             for line in self.files[manifest].decode().splitlines():
-                digest, name = line.split("  ", 1)
+                digest, name = line.split(maxsplit=1)
                 listed[name] = digest
             names = {
                 n for n in self.files if n.startswith("data/") is want and not n.startswith("tagmanifest-")
             }
             assert set(listed) == names, "P-1"
+            assert want or names <= set(PATHS), "P-1"
             assert all(sha(self.files[n]).hex() == d for n, d in listed.items()), "P-1"
 
     def journal(self) -> None:
@@ -187,11 +190,48 @@ class Reader:
                 if name in found:
                     assert found[name] == body[name], f"P-14 {name}"
 
+    def catalogue(self) -> dict[str, Any]:
+        """P-2."""
+        path = next(p for p in PATHS if p.endswith("catalogue.json"))
+        table_ = json.loads(self.files[path])
+        rows = {row["path"]: (row["bytes"], row["sha256"]) for row in table_["items"]}
+        payload = {n: d for n, d in self.files.items() if n.startswith("data/") and n != path}
+        assert len(rows) == len(table_["items"]), "P-2"
+        assert rows == {n: (len(d), sha(d).hex()) for n, d in payload.items()}, "P-2"
+        return {**table_, "catalogue_sha256": sha(self.files[path]).hex()}
+
+    def statement(self) -> None:
+        """P-20 and P-21."""
+        envelope = json.loads(self.files[place("statement.json")])
+        assert sorted(envelope) == sorted(ENVELOPE), "P-20"
+        stated, text = json.loads(envelope["signed"]), envelope["signed"].encode()
+        by_id = {f"{key['name']}-{key['epoch']}": key for key in self.trusted if key["role"] == "centre"}
+        key = by_id.get(envelope["key"])
+        assert key, "P-20"
+        assert key["suite"] == envelope["suite"], "P-20"
+        assert key["from"] <= stated["composed_at"] < (key["until"] or "9"), "P-20"
+        public = Ed25519PublicKey.from_public_bytes(base64.b64decode(key["public"]))
+        try:
+            public.verify(base64.b64decode(envelope["signature"]), PREFIX["statement"] + text)
+        except InvalidSignature:
+            raise AssertionError("P-20") from None
+        held = self.catalogue()
+        for row in STATED:
+            name, must = bare(row["stated"]), row["must be"]
+            fixed = re.match(r"`([^`]*)`", must)
+            expected = fixed[1] if fixed else held.get(name, stated[name])
+            assert str(stated[name]) == str(expected), f"P-21 {name}"
+            assert type(stated[name]) is {"text": str, "integer": int}[row["form"]], f"P-21 {name}"
+        assert sorted(stated) == sorted(bare(row["stated"]) for row in STATED), "P-21"
+        assert stated["session"] == json.loads(self.records()[0])["session"], "P-21"
+
     def all(self) -> None:
         self.bag()
         self.journal()
         self.tree()
         self.recordings()
+        self.catalogue()
+        self.statement()
 
 
 def included(r: bytes, n: int, size: int, path: list[bytes], root: bytes) -> bool:
@@ -302,6 +342,23 @@ def test_the_table_of_keys_is_the_form_of_a_key(good: Package) -> None:
 def test_every_path_of_the_sample_is_on_the_page(good: Package) -> None:
     forms = [re.sub(r"VENUE|CAMERA|START|EXT|SIZE", "[^/]+", re.escape(p)).replace("…", ".+") for p in PATHS]
     assert [n for n in good.seal() if not any(re.fullmatch(form, n) for form in forms)] == []
+
+
+def test_a_swapped_paper_project_and_signer_are_seen_by_the_page_too(good: Package) -> None:
+    held = Package(dict(good.files), good.keys).without_the_centre()
+    held.files[place("documents/…").replace("…", "report.txt")] = b"another"
+    swapped = Reader(held.seal(), good.keys.ring().as_table()["keys"])
+    swapped.bag()
+    swapped.catalogue()
+    with pytest.raises(AssertionError, match="P-21 catalogue_sha256"):
+        swapped.statement()
+    wrong = Package(good.files, good.keys, project="another")
+    wrong.statement = wrong.signed(wrong.seal()["data/catalogue.json"], project="yet another")
+    with pytest.raises(AssertionError, match="P-21 project"):
+        reader(wrong).statement()
+    wrong.statement = wrong.signed(wrong.seal()["data/catalogue.json"], sample().keys.centre)
+    with pytest.raises(AssertionError, match="P-20"):
+        reader(wrong).statement()
 
 
 @pytest.mark.parametrize("place_", range(5, 80, 12))

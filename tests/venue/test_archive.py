@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,9 +17,11 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "contract"))
 
 from sample_package import SESSION, SITTING, Keys, Ledger, play  # type: ignore[import-not-found]
 
-from contract.clock import FakeClock
+from contract.clock import FakeClock, stamp
 from contract.envelope import parse_fact
+from contract.keys import KeyRing
 from contract.notes import merge, parse_checkpoint, parse_note
+from contract.signing import open_
 from tests.venue.desk import Centre, make_centre
 from venue.archive import composing, duties
 from venue.archive.intake import StoreIntake, make_intake
@@ -137,6 +140,30 @@ def test_a_session_is_filed_as_a_package_that_verifies(tmp_path: Path, ledger: L
     rows = centre.client("archivist").get("/packages").json()
     assert [row["state"] for row in rows] == ["sealed"]
     assert centre.audited("package.sealed")[0]["findings"] == 0
+
+
+@pytest.mark.req("M7")
+def test_the_centre_states_what_it_packed_and_when(tmp_path: Path, ledger: Ledger) -> None:
+    centre = closed(tmp_path, ledger)
+    send(centre, ledger)
+    duties.seal(centre.desk)
+    shown = package_of(centre)
+    bag, trust = Path(shown["path"]), Path(shown["trust"])
+    ring = KeyRing.from_table(json.loads((trust / "trust.json").read_text())).only("centre")
+    stated = open_("statement", json.loads((bag / "statement.json").read_text()), ring, at=centre.clock.now())
+    catalogue = (bag / "data/catalogue.json").read_bytes()
+    assert stated == {
+        "v": 1, "kind": "package_composed", "session": SESSION, "project": "DEMO-2026-0001",
+        "catalogue_sha256": hashlib.sha256(catalogue).hexdigest(), "composed_at": stamp(centre.clock.now()),
+        "package_version": 1,
+    }  # fmt: skip
+    command = [sys.executable, "-m", "bagit", "--validate", str(bag)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "statement.json" in done.stderr
+    (bag / "statement.json").unlink()
+    good, findings = composing.verified(bag, trust)
+    assert (good, "statement.missing" in {finding["key"] for finding in findings}) == (False, True)
 
 
 def test_sealing_twice_seals_once(tmp_path: Path, ledger: Ledger) -> None:

@@ -1,4 +1,6 @@
-"""The project's package as files: what goes in, its catalogue, the bag (design §6). No database in here.
+"""The project's package as files: what goes in, its catalogue, the bag, the centre's statement (design §6).
+
+No database in here.
 
 `bagit` changes the working directory while it works, so it runs as a child process of its own.
 """
@@ -11,13 +13,15 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from contract import package
 from contract.canonical import canonical
 from contract.clock import from_us, stamp
-from contract.keys import KeyRing
+from contract.keys import KeyRing, SigningKey
+from contract.signing import seal
 from venue.archive.retention import Term
 
 _BAG_TIMEOUT_S = 1800
@@ -46,6 +50,8 @@ class Packing:
     contents: Sequence[Content]
     terms: Mapping[str, Term]
     trust: KeyRing
+    signing: SigningKey
+    composed_at: datetime
 
 
 def recordings(
@@ -66,11 +72,10 @@ def compose(packing: Packing, folder: Path) -> Path:
     bag = making / "package"
     bag.mkdir(parents=True)
     items = [_place(bag, content, packing.terms) for content in packing.contents]
-    _write(
-        bag / _inside(package.CATALOGUE),
-        canonical(package.catalogue(packing.session, packing.project, items)),
-    )
+    catalogue = canonical(package.catalogue(packing.session, packing.project, items))
+    _write(bag / _inside(package.CATALOGUE), catalogue)
     _bag(bag, packing)
+    _add_tag_file(bag, package.STATEMENT, _statement(packing, catalogue))
     trust = making / "trust"
     trust.mkdir()
     _write(trust / package.TRUST_FILE, json.dumps(packing.trust.as_table(), indent=1).encode())
@@ -124,6 +129,20 @@ def _bag(folder: Path, packing: Packing) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=_BAG_TIMEOUT_S, check=False)
     if done.returncode:
         raise ComposingFailed(done.stderr[-500:])
+
+
+def _statement(packing: Packing, catalogue: bytes) -> bytes:
+    """The centre vouches for the catalogue, and so for every file that it lists (keeps I-9)."""
+    digest = hashlib.sha256(catalogue).hexdigest()
+    fields = package.composed(packing.session, packing.project, digest, stamp(packing.composed_at))
+    return canonical(seal("statement", fields, packing.signing))
+
+
+def _add_tag_file(bag: Path, name: str, data: bytes) -> None:
+    """A file beside the manifests of a finished bag: bagit takes whatever lies there before for payload."""
+    _write(bag / name, data)
+    with (bag / package.TAG_MANIFEST).open("a", encoding="utf-8") as manifest:
+        manifest.write(f"{hashlib.sha256(data).hexdigest()}  {name}\n")
 
 
 def _sync_tree(folder: Path) -> None:

@@ -93,7 +93,9 @@ def _packing(db: Session, room: Room, session: str, reckonings: Sequence[Reckoni
         contents += _venue_contents(db, room, session, one)
         by_venue[one.venue] = {"edge": one.stated, "centre": one.counted, "differences": list(one.differing)}
     contents.append(Content(names.COMPLETENESS, canonical(names.completeness(session, by_venue))))
-    return Packing(session, row.project_code, row.title, contents, load_terms(), ring)
+    return Packing(
+        session, row.project_code, row.title, contents, load_terms(), ring, room.keys.signing, now(db)
+    )
 
 
 def _venue_contents(db: Session, room: Room, session: str, one: Reckoning) -> Iterator[Content]:
