@@ -1,4 +1,7 @@
-"""Every row of the story's report can fail: each is shown something wrong once and must say so."""
+"""Every row of the story's report can fail: each is shown something wrong once and must say so.
+
+`tamper` has its own file, `test_story_tamper.py`.
+"""
 
 import hashlib
 import hmac

@@ -1,20 +1,23 @@
 """The strongest forger: holds the edge's and the centre's keys, and tells the whole history anew.
 
 Every record from the altered one on is chained again, every checkpoint signed and cosigned again, every proof made
-again. What this forger lacks is the witness's key.
+again, and the centre's statement over the package signed again. What this forger lacks is the witness's key.
 """
 
 import hashlib
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from contract.canonical import canonical
 from contract.chain import GENESIS, fact_hash
-from contract.clock import SystemClock
+from contract.clock import SystemClock, stamp
 from contract.keys import KeyRing, SigningKey
 from contract.notes import Checkpoint, cosign, origin, sign_checkpoint
+from contract.package import CATALOGUE, STATEMENT, composed
 from contract.proofs import session_facts, session_proofs
+from contract.signing import seal
 from contract.tree import Tree, leaf_hash
 from scripts.stage.story.context import Scene
 
@@ -62,12 +65,21 @@ def rewrite_history(scene: Scene, package: Path) -> str:
     lines = [data for data, _ in session_facts(records, scene.session)]
     (package / f"data/journal/{VENUE}.jsonl").write_bytes(b"".join(line + b"\n" for line in lines))
     fit_catalogue(package)
+    sign_statement(package, centre, now)
     return WITNESS
+
+
+def sign_statement(package: Path, centre: SigningKey, now: datetime) -> None:
+    """The centre's statement over the forged catalogue, with the stolen key."""
+    data = (package / CATALOGUE).read_bytes()
+    table = json.loads(data)
+    fields = composed(table["session"], table["project"], hashlib.sha256(data).hexdigest(), stamp(now))
+    (package / STATEMENT).write_bytes(canonical(seal("statement", fields, centre)))
 
 
 def fit_catalogue(package: Path) -> None:
     """A catalogue that lists exactly the forged files with their sizes and digests."""
-    path = package / "data/catalogue.json"
+    path = package / CATALOGUE
     content = json.loads(path.read_text())
     by_path = {item["path"]: item for item in content["items"]}
     items = []

@@ -2,14 +2,16 @@
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from contract.package import CATALOGUE
 from scripts.stage.story.context import Scene
 from scripts.stage.story.steps.after import verify
-from scripts.stage.story.steps.rewrite import rewrite_history
+from scripts.stage.story.steps.rewrite import fit_catalogue, rewrite_history
 
 Forgery = Callable[[Path], str]
 """Changes a copy of the package; answers the word that a finding must name."""
@@ -64,27 +66,50 @@ def remove_segment_and_row(package: Path) -> str:
             kept.append(line)
     journal.write_bytes(b"".join(kept))
     path.unlink()
-    catalogue = package / "data/catalogue.json"
+    catalogue = package / CATALOGUE
     content = json.loads(catalogue.read_text())
     content["items"] = [item for item in content["items"] if item.get("sha256") != digest]
     catalogue.write_text(json.dumps(content, ensure_ascii=False))
     return gone
 
 
+def swap_document(package: Path) -> str:
+    """Another paper (the draw's commitments, where there are some) in the place of the true one; the catalogue too."""
+    paper = min(p for p in (package / "data/documents").rglob("*") if p.is_file())
+    paper.write_text('{"draws":[]}', encoding="utf-8")
+    fit_catalogue(package)
+    return CATALOGUE
+
+
+def rename_project(package: Path) -> str:
+    """The same evidence under another project's name."""
+    path = package / CATALOGUE
+    content = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(content | {"project": "DEMO-2026-9999"}, ensure_ascii=False), encoding="utf-8")
+    return CATALOGUE
+
+
 def rebuild_manifests(package: Path) -> None:
-    """What a forger does next: manifests that fit the forged content."""
-    for manifest, files in (
-        ("manifest-sha256.txt", sorted(p for p in (package / "data").rglob("*") if p.is_file())),
-        (
-            "tagmanifest-sha256.txt",
-            [package / n for n in ("bagit.txt", "bag-info.txt", "manifest-sha256.txt")],
-        ),
-    ):
-        lines = [
-            f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.relative_to(package).as_posix()}\n"
-            for p in files
-        ]
-        (package / manifest).write_text("".join(lines), encoding="utf-8")
+    """What a forger does next: Payload-Oxum and manifests that fit the forged content, every tag file listed."""
+    files = [p for p in package.rglob("*") if p.is_file()]
+    payload = sorted(p for p in files if p.is_relative_to(package / "data"))
+    info = package / "bag-info.txt"
+    oxum = f"Payload-Oxum: {sum(p.stat().st_size for p in payload)}.{len(payload)}"
+    info.write_text(
+        re.sub(r"(?m)^Payload-Oxum: .*$", oxum, info.read_text(encoding="utf-8")), encoding="utf-8"
+    )
+    write_manifest(package, "manifest-sha256.txt", payload)
+    outside = set(files) - set(payload)
+    tags = sorted(p for p in outside if not p.name.startswith("tagmanifest-"))
+    write_manifest(package, "tagmanifest-sha256.txt", tags)
+
+
+def write_manifest(package: Path, manifest: str, files: list[Path]) -> None:
+    """One line a file, as bagit writes it."""
+    lines = [
+        f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.relative_to(package).as_posix()}\n" for p in files
+    ]
+    (package / manifest).write_text("".join(lines), encoding="utf-8")
 
 
 def tamper(scene: Scene) -> None:
@@ -100,6 +125,8 @@ def tamper(scene: Scene) -> None:
         for what, forge in simple:
             for rebuilt in (False, True):
                 judge_forgery(scene, j, what + (", manifests rebuilt" if rebuilt else ""), forge, rebuilt)
+        judge_forgery(scene, j, "a document swapped, catalogue and manifests rebuilt", swap_document, True)
+        judge_forgery(scene, j, "the project renamed, manifests rebuilt", rename_project, True)
         judge_forgery(
             scene,
             j,
