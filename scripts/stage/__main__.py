@@ -9,6 +9,7 @@ import tempfile
 import threading
 from pathlib import Path
 
+from scripts.stage.furnish import furnish
 from scripts.stage.home import ACCOUNTS, ROOT, SetUpFailed, Stage
 from scripts.stage.processes import NotReady
 
@@ -31,6 +32,8 @@ def demo() -> int:
     try:
         stage.prepare()
         stage.start()
+        if stage.new:
+            furnish(stage)
         print(addresses(stage), flush=True)
         asked.wait()
         print("stopping", flush=True)
@@ -56,7 +59,13 @@ def addresses(stage: Stage) -> str:
     for name, roles in ACCOUNTS.items():
         lines.append(f"    {name:<11} {stage.accounts[name]['password']:<20} {', '.join(roles)}")
     return "\n".join(
-        [*lines, "", f"  state: {stage.home}   logs: {stage.home / 'logs'}", "  Ctrl-C stops everything.", ""]
+        [
+            *lines,
+            "",
+            f"  state: {stage.home}   logs: {stage.home / 'logs'}",
+            "  A first session, step by step: docs/guides/try-the-demo.md. Ctrl-C stops everything.",
+            "",
+        ]
     )
 
 

@@ -51,7 +51,7 @@ class Stage:
         self.cache = Path(os.environ.get("JIANZHENG_CACHE", ROOT / "var" / "cache")).absolute()
         self.troupe = Troupe(say)
         self._state_file = self.home / "stage.json"
-        self._new = not self._state_file.exists()
+        self.new = not self._state_file.exists()
         self._state = self._load(free)
         self.ports: dict[str, int] = self._state["ports"]
         self.accounts: dict[str, dict[str, Any]] = self._state["accounts"]
@@ -118,7 +118,7 @@ class Stage:
         self._write_venue_file()
         self._write_settings()
         self._place_models()
-        if self._new:
+        if self.new:
             self.venue("ca", "init")
             self.venue("migrate")
             self.venue("sites", "load", str(self.config / "venue.toml"))

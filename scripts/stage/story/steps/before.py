@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from contract.clock import SystemClock
+from scripts.stage.furnish import entry
 from scripts.stage.story.clients import Refused, wait_for
 from scripts.stage.story.context import Scene
-from scripts.stage.story.people import SamplePerson, register_photo
+from scripts.stage.story.people import SamplePerson
 
 CHECKIN_IN = 12.0
 """Seconds from booking to the start of check-in; short sessions are a setting, not a hook."""
@@ -26,18 +27,7 @@ def stamp(instant: datetime) -> str:
 def register(scene: Scene) -> None:
     """The pool keeper enters the sample experts with their photos."""
     for person in scene.people:
-        photo = base64.b64encode(register_photo(scene.pictures, person)).decode()
-        scene.accounts["keeper"].post(
-            "/experts",
-            {
-                "name": person.name,
-                "id_number": person.id_number,
-                "phone": person.phone,
-                "specialties": ["A01"],
-                "employer": "示例单位",
-                "photo": photo,
-            },
-        )
+        scene.accounts["keeper"].post("/experts", entry(person, scene.pictures))
 
 
 def booking(scene: Scene) -> dict[str, Any]:
