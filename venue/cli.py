@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import structlog
 import typer
+from sqlmodel import Session
 
 from contract.clock import SystemClock
 from contract.keys import KeyFileError
@@ -129,13 +130,48 @@ def user_add(
     """Add a person with roles. The password is read from standard input."""
     settings = _settings(config)
     with _refusing():
-        if demo and settings.production:
-            raise SettingsError("production = true refuses demo accounts (I-19)")
+        _demo_allowed(demo, settings)
         password = _password()
         with _database(settings).writing() as db:
-            user = identity.add_user(db, name, display or name, password, demo=demo, by="cli")
-            for one in role:
-                identity.grant(db, user, one, "cli")
+            _add_user(db, name, display or name, password, role, demo)
+
+
+@user_app.command("load")
+def user_load(
+    demo: Annotated[bool, typer.Option("--demo", help="Demo accounts; refused in production.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Add several persons, all or none: standard input holds one JSON object a line, {name, password, roles}."""
+    settings = _settings(config)
+    with _refusing():
+        _demo_allowed(demo, settings)
+        accounts = [_account(number, line) for number, line in enumerate(sys.stdin, 1) if line.strip()]
+        with _database(settings).writing() as db:
+            for one in accounts:
+                _add_user(db, one["name"], one["name"], one["password"], one["roles"], demo)
+
+
+def _account(number: int, line: str) -> dict[str, Any]:
+    try:
+        account = json.loads(line)
+        return {
+            "name": str(account["name"]),
+            "password": str(account["password"]),
+            "roles": list(account["roles"]),
+        }
+    except (ValueError, KeyError, TypeError) as error:
+        raise SettingsError(f"standard input:{number}: write {{name, password, roles}} ({error})") from error
+
+
+def _demo_allowed(demo: bool, settings: Settings) -> None:
+    if demo and settings.production:
+        raise SettingsError("production = true refuses demo accounts (I-19)")
+
+
+def _add_user(db: Session, name: str, display: str, password: str, roles: list[str], demo: bool) -> None:
+    user = identity.add_user(db, name, display, password, demo=demo, by="cli")
+    for role in roles:
+        identity.grant(db, user, role, "cli")
 
 
 def _password() -> str:

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -122,17 +121,13 @@ class Stage:
             self.venue("ca", "init")
             self.venue("migrate")
             self.venue("sites", "load", str(self.config / "venue.toml"))
-            with ThreadPoolExecutor(3) as clerks:
-                list(clerks.map(self._add_account, self.accounts.values()))
+            accounts = "".join(json.dumps(account) + "\n" for account in self.accounts.values())
+            self.venue("user", "load", "--demo", text=accounts)
             self._state_file.write_text(json.dumps(self._state, indent=1))
             self._state_file.chmod(0o600)
         else:
             self.venue("migrate")
         self.venue("broker-config")
-
-    def _add_account(self, account: dict[str, Any]) -> None:
-        roles = [word for role in account["roles"] for word in ("--role", role)]
-        self.venue("user", "add", account["name"], *roles, "--demo", text=account["password"] + "\n")
 
     def _write_venue_file(self) -> None:
         plan = tomllib.loads((ROOT / "config/example/venue.toml").read_text(encoding="utf-8"))

@@ -389,6 +389,17 @@ def test_refusals_are_one_line_and_exit_one(venue: Any, tmp_path: Path) -> None:
     assert venue("enrolment", "code", "nonsense").exit_code == 1
 
 
+def test_several_persons_are_added_all_or_none(venue: Any) -> None:
+    assert venue("migrate").exit_code == 0
+    good = '{"name": "one", "password": "long-enough-1", "roles": ["venue_staff"]}\n'
+    excluded = '{"name": "two", "password": "long-enough-1", "roles": ["pool_keeper", "draw_operator"]}\n'
+    assert venue("user", "load", stdin=good + excluded).exit_code == 1
+    refused = venue("user", "load", stdin=good + '{"name": "two"}\n')
+    assert (refused.exit_code, "standard input:2" in refused.stderr) == (1, True)
+    assert venue("user", "load", stdin=good).exit_code == 0
+    assert "identity.name_taken" in venue("user", "load", stdin=good).stderr
+
+
 def test_a_port_in_use_is_named(venue: Any, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
