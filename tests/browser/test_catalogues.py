@@ -163,11 +163,19 @@ def test_every_alarm_has_words_in_both_languages() -> None:
         assert not sorted(alarm for alarm in asked if f"alarm.{alarm}" not in known)
 
 
-def interface_words(begin: str, end: str) -> set[str]:
-    """The keys that the page of interfaces lists between two marks."""
+NOTICE = re.compile(r"(code|promise|store|leave)\.([a-z_]+)")
+
+
+def section(begin: str, end: str) -> str:
+    """What the page of interfaces says between two marks."""
     text = (ROOT / "docs/design/interfaces.md").read_text(encoding="utf-8")
     span = text[text.index(begin) :]
-    listed = re.findall(r"`([a-z_, ]+)`", span[: span.index(end)])
+    return span[: span.index(end)]
+
+
+def interface_words(begin: str, end: str) -> set[str]:
+    """The keys that the page of interfaces lists between two marks."""
+    listed = re.findall(r"`([a-z_, ]+)`", section(begin, end))
     return {word.strip() for part in listed for word in part.split(",")}
 
 
@@ -177,6 +185,9 @@ def test_every_result_reason_and_alarm_of_the_interfaces_has_words(lang: str) ->
     results = interface_words("`card_presented.result` =", ", or the reason")
     reasons = interface_words("Reasons of refusal:", "\n")
     alarms = interface_words("Alarms: ", "\n")
+    notices = {f"{area}.{word}" for area, word in NOTICE.findall(section("Notices: ", "\n"))}
+    assert len(notices) == 8
+    assert not sorted(word for word in notices if f"kiosk.notices.{word}" not in known)
     assert not sorted(word for word in results if f"words.result.{word}" not in known)
     assert not sorted(word for word in reasons if f"words.reason.{word}" not in known)
     assert not sorted(word for word in alarms if f"alarm.{word}" not in known)

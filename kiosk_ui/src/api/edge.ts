@@ -67,9 +67,11 @@ export class KioskClient {
     return (await this.ask("place")).json() as Promise<Place>;
   }
 
-  async act(action: KioskAction, value: string | null = null): Promise<void> {
+  /** What the edge has to say to the person about this touch: the key of a notice, or nothing. */
+  async act(action: KioskAction, value: string | null = null): Promise<string | null> {
     const body = JSON.stringify({ action, value });
-    await this.ask("actions", { method: "POST", headers: { "Content-Type": "application/json" }, body });
+    const answer = await this.ask("actions", { method: "POST", headers: { "Content-Type": "application/json" }, body });
+    return ((await answer.json()) as { notice?: string | null }).notice ?? null;
   }
 
   async sendFrames(frames: Blob[]): Promise<void> {

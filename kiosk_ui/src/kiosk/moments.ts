@@ -22,7 +22,7 @@ export const MOMENTS: Record<ScreenName, Moment> = {
   pin: { picture: "face", visit: true },
   unsure: { picture: "staff", visit: true },
   promise: { picture: "card", visit: true },
-  store: { picture: "locker", other: "nothing_to_store", visit: true },
+  store: { picture: "locker", main: "stored", other: "nothing_to_store", visit: true },
   jammed: { picture: "locker", tone: "attention", visit: true },
   gate: { picture: "gate", visit: true },
   alarm: { picture: "gate", tone: "alarm", visit: true },

@@ -15,6 +15,7 @@ export function useScreen(client: KioskClient) {
   const receivedAt = ref(Date.now());
   const away = ref(false);
   const refused = ref<ApiError | null>(null);
+  const notice = ref<string | null>(null);
   const sending = ref(false);
   const stop = new AbortController();
   let heard = Date.now();
@@ -23,6 +24,7 @@ export function useScreen(client: KioskClient) {
     heard = Date.now();
     away.value = false;
     refused.value = null;
+    if (next.screen !== screen.value?.screen) notice.value = null;
     receivedAt.value = Date.now();
     screen.value = next;
   }
@@ -51,7 +53,7 @@ export function useScreen(client: KioskClient) {
     if (sending.value) return false;
     sending.value = true;
     try {
-      await client.act(action, value);
+      notice.value = await client.act(action, value);
       refused.value = null;
       return true;
     } catch (problem) {
@@ -66,5 +68,5 @@ export function useScreen(client: KioskClient) {
   void follow();
   void learnPlace();
   onScopeDispose(() => stop.abort());
-  return { screen, place, receivedAt, away, refused, sending, act };
+  return { screen, place, receivedAt, away, refused, notice, sending, act };
 }
