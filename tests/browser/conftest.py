@@ -150,6 +150,20 @@ def shoot(page: Page, name: str) -> None:
         page.screenshot(path=str(Path(SHOTS) / f"{name}.png"))
 
 
+def moment_fits(page: Page) -> None:
+    """What a kiosk's moment says and offers stays within its place: under the steps, above the constant buttons."""
+    out = page.evaluate(
+        """() => {
+          const place = document.querySelector('main.moment').getBoundingClientRect();
+          return [...document.querySelectorAll('.said *')].filter((part) => {
+            const box = part.getBoundingClientRect();
+            return box.height > 0 && (box.top < place.top - 1 || box.bottom > place.bottom + 1);
+          }).map((part) => part.innerText);
+        }"""
+    )
+    assert not out, f"out of its place: {out}"
+
+
 def no_overflow(page: Page) -> None:
     """Nothing sticks out sideways, and no button's words are cut off."""
     wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")

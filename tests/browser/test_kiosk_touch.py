@@ -15,7 +15,7 @@ from scripts.stage.story.people import SamplePerson, photo
 from scripts.stage.story.play import close_scene, open_scene
 from scripts.stage.story.report import Report
 from scripts.stage.story.steps import before
-from tests.browser.conftest import FLAGS, no_overflow, shoot
+from tests.browser.conftest import FLAGS, moment_fits, no_overflow, shoot
 
 pytestmark = [pytest.mark.browser, pytest.mark.faults, pytest.mark.timeout(180)]
 VISITS = {"zh": (1080, 1920), "en": (1280, 800)}
@@ -75,11 +75,12 @@ class Visitor:
         """The page shows this moment, whole, in the visitor's language."""
         expect(self.page.locator(".kiosk")).to_have_attribute("data-screen", screen, timeout=seconds * 1000)
         no_overflow(self.page)
+        moment_fits(self.page)
         shoot(self.page, f"touch-{screen}-{self.lang}")
 
     def reads(self, screen: str, **params: int) -> None:
         words = WORDS[screen][list(VISITS).index(self.lang)].format(**params)
-        expect(self.page.get_by_text(words).first).to_be_visible()
+        expect(self.page.get_by_role("heading", level=1).filter(has_text=words)).to_be_visible()
 
     def card(self) -> None:
         self.scene.sim.post("/readers/reader-kiosk-1/card", **self.person.card)

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser import sample
-from tests.browser.conftest import Opener, Served, no_overflow, shoot
+from tests.browser.conftest import Opener, Served, moment_fits, no_overflow, shoot
 
 pytestmark = pytest.mark.browser
 LANGS = ("zh", "en")
@@ -66,6 +66,7 @@ def test_kiosk_moment(open_page: Opener, served: Served, moment: str, size: str,
     says(page, SAYS[moment], lang)
     assert "token" not in page.url
     no_overflow(page)
+    moment_fits(page)
     assert page.evaluate("document.documentElement.scrollHeight <= innerHeight"), "the kiosk never scrolls"
     shoot(page, f"kiosk-{moment}-{size}-{lang}")
 

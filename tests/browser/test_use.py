@@ -89,7 +89,28 @@ def test_kiosk_speaks_the_language_that_was_touched(open_page: Opener, served: S
     page = kiosk(open_page, served, "gate")
     page.get_by_role("button", name="English").tap()
     expect(page.get_by_role("heading", name="Walk through the gate")).to_be_visible()
-    assert ("language", "en") in served.state.actions
+    waited_for(page, lambda: ("language", "en") in served.state.actions)
+
+
+def test_kiosk_speaks_the_language_that_was_chosen_before_the_card(open_page: Opener, served: Served) -> None:
+    page = kiosk(open_page, served, "idle")
+    page.get_by_role("button", name="English").tap()
+    expect(page.get_by_role("heading", name="Place your ID card")).to_be_visible()
+    served.state.screen = "gate"
+    expect(page.get_by_role("heading", name="Walk through the gate")).to_be_visible()
+    waited_for(page, lambda: ("language", "en") in served.state.actions)
+
+
+def test_kiosk_lets_the_visitor_say_that_all_is_stored_behind_a_shut_door_only(
+    open_page: Opener, served: Served
+) -> None:
+    page = kiosk(open_page, served, "store")
+    stored = page.get_by_role("button", name="都放好了")
+    expect(stored).to_be_disabled()
+    shut = served.state.screens["store"]
+    served.state.screens["store"] = {**shut, "params": {**shut["params"], "open": False}}
+    stored.tap()
+    waited_for(page, lambda: ("stored", None) in served.state.actions)
 
 
 @pytest.mark.req("C6")

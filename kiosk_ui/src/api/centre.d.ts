@@ -173,7 +173,7 @@ export interface paths {
         };
         /**
          * List Duties
-         * @description All duties by name.
+         * @description All duties by name; `late` is reckoned as one asks, so that it shows when the watching duty itself stands.
          */
         get: operations["list_duties"];
         put?: never;
