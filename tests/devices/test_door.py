@@ -72,7 +72,7 @@ def test_the_button_is_told_before_the_door_it_opened(site: Site) -> None:
 
     for _ in range(5):
         before = len(told())
-        site.sim.post("/doors/door-a/exit", seconds=0.3)
+        site.sim.post("/doors/door-a/exit", seconds=1.0)
         site.sim.post("/doors/door-a/walk", timeout=0.5, open_for=0.2)
         assert eventually(lambda n=before: len(told()) - n == 3)
         assert isinstance(told()[before], ExitPressed)

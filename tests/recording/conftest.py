@@ -75,7 +75,7 @@ class FakeEdge:
     def say(self, **message: Any) -> None:
         self._say(self._writers[-1], message)
 
-    async def heard(self, test: Callable[[dict[str, Any]], bool], seconds: float = 10) -> dict[str, Any]:
+    async def heard(self, test: Callable[[dict[str, Any]], bool], seconds: float = 40) -> dict[str, Any]:
         """The first message that passes, past or to come."""
         async with asyncio.timeout(seconds), self._heard:
             while True:

@@ -19,9 +19,19 @@ const ATTENTION = new Set([
 ]);
 const GOOD = new Set(["admission_granted", "identity_confirmed", "alarm_cleared", "entry_resumed", "session_opened"]);
 
+const GATE_TONES: Record<string, Tone> = { "facts.gate_passed_alarm": "alarm", "facts.gate_passed_doubtful": "attention" };
+
+/** A reading that found something, one that must be repeated, one on the way out, and a clean one. */
+function gateSays(body: Record<string, unknown>): string {
+  if (Array.isArray(body.kinds) && body.kinds.length > 0) return "facts.gate_passed_alarm";
+  if (body.doubtful === true) return "facts.gate_passed_doubtful";
+  if (body.direction === "out") return "facts.gate_passed_out";
+  return body.clear === false ? "facts.gate_passed_doubtful" : "facts.gate_passed";
+}
+
 export function tone(fact: FactLike): Tone {
   const { kind, body } = fact;
-  if (kind === "gate_passed") return body.clear === false ? "alarm" : "quiet";
+  if (kind === "gate_passed") return GATE_TONES[gateSays(body)] ?? "quiet";
   if (kind === "device_changed") return body.state === "online" ? "quiet" : "attention";
   if (body.result === "unknown" || body.result === "refused") return "attention";
   if (ALARM.has(kind)) return "alarm";
@@ -31,7 +41,7 @@ export function tone(fact: FactLike): Tone {
 
 /** The message key: a few kinds say something else when a detail differs. */
 function messageOf(fact: FactLike): string {
-  if (fact.kind === "gate_passed" && fact.body.clear === false) return "facts.gate_passed_alarm";
+  if (fact.kind === "gate_passed") return gateSays(fact.body);
   if (fact.kind === "custody_settled" && fact.body.declared_empty) return "facts.custody_settled_empty";
   return `facts.${fact.kind}`;
 }
